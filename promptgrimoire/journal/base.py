@@ -1,0 +1,108 @@
+"""The contract of a journal. `memory.py` is its reference, `tests/journal/test_contract.py` runs over every journal."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+
+from promptgrimoire.errors import JournalError
+from promptgrimoire.journal.entries import Row
+
+
+class Listener(Protocol):
+    """Who appended; called on the event loop, in order, never from within `append`."""
+
+    def stored(self, seq: int) -> None:
+        """All rows of this listener's stream up to `seq` are durable. Called once per group commit."""
+
+    def failed(self, error: JournalError) -> None:
+        """Rows after the last `stored` are not durable and will not be. Called once; the stream must be loaded anew."""
+
+
+class Stream(msgspec.Struct):
+    """What the journal's index knows of a stream without reading it."""
+
+    id: str
+    app: str
+    created: float
+    seq: int = 0  # last durable entry
+    joined: bool = False  # somebody has joined
+    due: float | None = None  # next deadline, seconds since 1970; wakes the session
+
+
+class Description(msgspec.Struct):
+    """Changes to a stream's index line; goes with the row it is appended with, in one commit."""
+
+    app: str = ""
+    created: float = 0.0
+    joined: bool = False
+    due: float | None = None
+
+
+class Snapshot(msgspec.Struct):
+    """Records as of their own `seq`. Entries up to `mark` are in all of them.
+
+    On loading, a patch of entry n applies to a record only where n > records[key][0].
+    """
+
+    mark: int
+    records: Mapping[str, tuple[int, bytes]]
+
+
+class Loaded(msgspec.Struct):
+    stream: Stream
+    snapshot: Snapshot | None
+    digest: bytes  # of the last row; b"" where there is none
+
+
+class Journal(ABC):
+    """Append-only log of many streams.
+
+    Guarantees: rows of a stream are durable in the order of their `seq`, without gaps (an append out of order raises JournalError at
+    once); a row is either wholly there or not at all; `stored` is called only when the row would survive loss of power.
+    Rows of different streams share one commit (group commit), so a slow disk delays everybody equally and nobody alone.
+    Nothing is lost silently: after a failure every listener with unstored rows hears `failed`, and appends raise
+    JournalUnavailable until `revive` succeeds.
+    """
+
+    @abstractmethod
+    async def open(self) -> None:
+        """Raises JournalLocked, JournalTooNew, JournalDamaged, JournalUnavailable; never starts empty over a damaged file."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Everything appended is durable (or its listener has heard `failed`) when this returns."""
+
+    @abstractmethod
+    def append(self, listener: Listener, row: Row, description: Description | None = None) -> None:
+        """Take a row; returns at once. Raises JournalUnavailable when closed, failed, or when more than the bound waits."""
+
+    @abstractmethod
+    async def flush(self) -> None:
+        """Returns when everything appended before the call is durable; raises JournalUnavailable where it cannot be."""
+
+    @abstractmethod
+    async def revive(self) -> None:
+        """Try storage again after a failure. Raises JournalUnavailable as long as it does not work."""
+
+    @abstractmethod
+    async def load(self, stream: str) -> Loaded | None:
+        """A stream's index line, newest complete snapshot and last digest; None where there is no such stream."""
+
+    @abstractmethod
+    async def read(self, stream: str, *, after: int = 0, limit: int = 1000) -> list[Row]:
+        """Durable rows with seq > after, in order, at most `limit`."""
+
+    @abstractmethod
+    async def save(self, stream: str, snapshot: Snapshot) -> None:
+        """Store the changed records of a snapshot over the older ones, and its mark, in one commit.
+
+        Waits until entries up to the highest seq in it are durable. Raises JournalError; a failing snapshot loses nothing.
+        """
+
+    @abstractmethod
+    async def streams(self) -> list[Stream]:
+        """All streams, oldest first. Reads the index only."""

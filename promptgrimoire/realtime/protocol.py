@@ -1,0 +1,195 @@
+"""Every message that crosses the websocket, as tagged msgspec structs. No I/O.
+
+The same messages are written down for other languages in `docs/protocol.md`; `tests/frames.json` holds examples
+that the Python and the JavaScript tests both read.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+VERSION = 1
+
+# ------------------------------------------------------------------ browser to server
+
+
+class Adopted(msgspec.Struct, frozen=True):
+    """Calls of a document that this tab showed before it was reloaded, and that have not settled."""
+
+    document: str
+    pending: list[int]
+
+
+class Hello(msgspec.Struct, tag="hello", frozen=True):
+    """First message on every connection.
+
+    `base` is the `seq` as of which the page was rendered, `handled` the `seq` up to which this document has
+    handled events (at least `base`), `kept` the ids of kept events that this player's tab has handled, `pending` the
+    numbers of this document's calls that have not settled, `next` the number that its next call will have.
+    """
+
+    version: int
+    stay: int
+    document: str
+    base: int
+    handled: int
+    tab: str = ""
+    pending: list[int] = []
+    next: int = 1
+    kept: list[str] = []
+    adopts: list[Adopted] = []
+
+
+class Call(msgspec.Struct, tag="call", frozen=True):
+    """Call live method `method` with `args` (an array). Numbered 1, 2, ... per document.
+
+    All calls up to `done` have settled in the browser. `document` is given only for an adopted call.
+    A volatile call has `n` 0: it gets no reply.
+    """
+
+    n: int
+    method: str
+    args: msgspec.Raw = msgspec.Raw(b"[]")
+    done: int = 0
+    handled: int = 0
+    document: str = ""
+
+
+class Handled(msgspec.Struct, tag="handled", frozen=True):
+    """Events up to `seq`, and the kept events with these ids, have been handled."""
+
+    seq: int
+    kept: list[str] = []
+
+
+class Here(msgspec.Struct, tag="here", frozen=True):
+    state: Literal["active", "idle", "hidden"]
+
+
+class Ping(msgspec.Struct, tag="ping", frozen=True):
+    """Answered with `pong`; `sent` comes back unchanged."""
+
+    sent: float = 0.0
+
+
+Incoming = Hello | Call | Handled | Here | Ping
+
+# ------------------------------------------------------------------ server to browser
+
+
+class Welcome(msgspec.Struct, tag="welcome", frozen=True):
+    """Answer to `hello`. `clock` is the server's time (seconds since 1970), `limits` what this server accepts.
+
+    With `resync` true the document missed events that are no longer held: it must start afresh.
+    """
+
+    version: int
+    clock: float
+    seq: int
+    ping: float = 20.0
+    resync: bool = False
+
+
+class Reply(msgspec.Struct, tag="reply", frozen=True):
+    n: int
+    ok: Any
+    document: str = msgspec.UNSET  # type: ignore[assignment]  # an adopted call's
+
+
+ErrorCode = Literal[
+    "reject",  # the author's own text
+    "arguments",  # wrong arguments; the method did not run
+    "unknown",  # no such live method on this page
+    "stale",  # the page that called is over
+    "rate",  # too many calls
+    "large",  # too large
+    "error",  # an exception in author code; `id` is the reference id
+    "interrupted",  # the server stopped while the method was waiting for something
+    "deadline",  # the method took longer than its deadline
+    "gap",  # a call is missing before this one
+    "busy",  # storage is not available, or too many calls wait
+]
+
+
+class Error(msgspec.Struct, tag="error", frozen=True, omit_defaults=True):
+    """The outcome of a call that gave no result, or (with `n` 0) what is wrong with a frame."""
+
+    n: int
+    code: str
+    message: str
+    id: str = ""
+    document: str = ""
+
+
+class Event(msgspec.Struct, tag="event", frozen=True, omit_defaults=True):
+    """`name` is null for unnamed notifications; `keep` is a kept event's id."""
+
+    name: str | None
+    data: Any
+    keep: str = ""
+
+
+class Go(msgspec.Struct, tag="go", frozen=True, omit_defaults=True):
+    """Leave this document: `reload` (the player's page is another now), or go to `url`."""
+
+    to: Literal["reload", "url"]
+    url: str = ""
+
+
+class Message(msgspec.Struct, tag="message", frozen=True):
+    """A text from the researcher, shown to the participant."""
+
+    text: str
+
+
+class Bye(msgspec.Struct, tag="bye", frozen=True):
+    reason: Literal["takeover", "refused", "slow", "flood", "shutdown", "version", "gone", "storage"]
+
+
+class Pong(msgspec.Struct, tag="pong", frozen=True):
+    sent: float
+    clock: float
+
+
+Outgoing = Welcome | Reply | Error | Event | Go | Message | Bye | Pong
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """What one commit means for one browser: state first, then events in order, then the reply.
+
+    `seq` is 0 for what belongs to no commit (`welcome`, `pong`, `bye`, errors about frames, volatile events).
+    """
+
+    seq: int
+    messages: list[Outgoing | msgspec.Raw]
+
+
+class CloseCode:
+    """Websocket close codes of this protocol (4000-4999 is the private range)."""
+
+    UNKNOWN_TOKEN = 4404
+    SLOW = 4008
+    FLOOD = 4029
+    VERSION = 4010
+    TAKEOVER = 4009
+    HELLO = 4001  # the first message was not a hello, or none came in time
+
+
+_decoder = msgspec.json.Decoder(Incoming)
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def decode(text: str | bytes) -> Incoming:
+    """Raises msgspec.ValidationError or msgspec.DecodeError with a path (`$.args: ...`)."""
+    return _decoder.decode(text)
+
+
+def encode(message: Frame | Outgoing) -> bytes:
+    return _encoder.encode(message)
+
+
+def frame(seq: int, messages: list[bytes]) -> str:
+    """The text of one frame from messages that are already encoded."""
+    return f'{{"seq":{seq},"messages":[{b",".join(messages).decode()}]}}'
