@@ -1,0 +1,93 @@
+# The same commands on a developer's machine and in CI. `make help` lists them.
+
+PYTHON ?= $(shell command -v python3.14 || command -v python3.13 || command -v python3.12 || command -v python3.11 || echo python3)
+VENV := .venv
+BIN := $(VENV)/bin
+TYPESCRIPT := 5.9.3
+TSC := $(VENV)/node/node_modules/.bin/tsc
+PYTEST_WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format types client bench torture wheel-check test-pythons browser node clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.installed  ## Serve examples/ on http://127.0.0.1:8000
+	$(BIN)/promptgrimoire run examples
+
+test: $(VENV)/.development node browser lint types client  ## Lint, types, JavaScript and Python tests
+	$(BIN)/python -m pytest -q -n $(PYTEST_WORKERS) --dist loadfile
+
+lint: $(VENV)/.development  ## ruff: mistakes and layout
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/.development  ## Put code into the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/.development
+	$(BIN)/mypy --strict promptgrimoire tests
+
+# Without node (and without root to install it) this part is skipped and says so; with CI=true that is a failure.
+client:
+	@if ! command -v node >/dev/null; then \
+		echo "node is not installed: the tests of the JavaScript client are skipped"; [ "$$CI" != true ]; \
+	else \
+		$(TSC) -p tests/client/tsconfig.json && node --test $$(find tests/client -name '*.test.*js' -o -name 'test_*.*js'); \
+	fi
+
+bench: $(VENV)/.development  ## Measure against bare Starlette/uvicorn; writes docs/benchmarks.md
+	$(BIN)/python -m tests.bench
+
+torture: $(VENV)/.development  ## The long runs: a hundred kill -9, 100,000 fuzzed frames
+	TORTURE=1 $(BIN)/python -m pytest -q -m torture
+
+wheel-check: $(VENV)/.development  ## Build the wheel, install it elsewhere, look inside
+	$(BIN)/python tests/wheel_check.py
+
+test-pythons:  ## The tests on every Python from 3.11 on that this machine has
+	@for version in 3.11 3.12 3.13 3.14; do \
+		command -v python$$version >/dev/null || { echo "python$$version: not here"; continue; }; \
+		echo "== python$$version"; \
+		python$$version -m venv .venv-$$version && .venv-$$version/bin/pip install -q -e '.[dev]' && \
+		.venv-$$version/bin/python -m pytest -q -n $(PYTEST_WORKERS) --dist loadfile -m "not browser" || exit 1; \
+	done
+
+clean:  ## Remove what make has made
+	rm -rf $(VENV) .venv-3.* build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# ---------------------------------------------------------------- what has to be there first
+
+# Debian ships venv in a package of its own.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "promptgrimoire needs Python 3.11 or newer; found: $$($(PYTHON) --version 2>&1)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -y -qq python3-venv; \
+	else echo "Python lacks venv. Please run: sudo apt-get install python3-venv"; exit 1; fi
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.development: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq chromium; \
+	else echo "Chromium is not installed: the tests that need a browser are skipped"; fi
+
+node:
+	@command -v npm >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq nodejs npm; \
+	else echo "node and npm are not installed"; fi
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(TSC); fi
+
+$(TSC): Makefile
+	npm install --silent --no-audit --no-fund --prefix $(VENV)/node typescript@$(TYPESCRIPT)
+	@touch $@
