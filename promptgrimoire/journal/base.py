@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from promptgrimoire.errors import JournalError
 from promptgrimoire.journal.entries import Row
+
+T = TypeVar("T")
 
 
 class Listener(Protocol):
@@ -34,7 +37,11 @@ class Stream(msgspec.Struct):
 
 
 class Description(msgspec.Struct):
-    """Changes to a stream's index line; goes with the row it is appended with, in one commit."""
+    """Changes to a stream's index line; goes with the row it is appended with, in one commit.
+
+    `app` and `created` stay as they are where "" and 0; `joined` never goes back to false; `due` is set as it stands
+    here.
+    """
 
     app: str = ""
     created: float = 0.0
@@ -61,16 +68,19 @@ class Loaded(msgspec.Struct):
 class Journal(ABC):
     """Append-only log of many streams.
 
-    Guarantees: rows of a stream are durable in the order of their `seq`, without gaps (an append out of order raises JournalError at
-    once); a row is either wholly there or not at all; `stored` is called only when the row would survive loss of power.
-    Rows of different streams share one commit (group commit), so a slow disk delays everybody equally and nobody alone.
-    Nothing is lost silently: after a failure every listener with unstored rows hears `failed`, and appends raise
-    JournalUnavailable until `revive` succeeds.
+    Guarantees: rows of a stream are durable in the order of their `seq`, without gaps (an append out of order raises
+    JournalError at once); a row is either wholly there or not at all; `stored` is called only when the row would
+    survive loss of power. Rows of different streams share one commit (group commit), so a slow disk delays everybody
+    equally and nobody alone. Nothing is lost silently: after a failure every listener with unstored rows hears
+    `failed`, and appends raise JournalUnavailable until `revive` succeeds.
     """
 
     @abstractmethod
     async def open(self) -> None:
-        """Raises JournalLocked, JournalTooNew, JournalDamaged, JournalUnavailable; never starts empty over a damaged file."""
+        """Never starts empty over a damaged file.
+
+        Raises JournalLocked, JournalTooNew, JournalDamaged, JournalUnavailable.
+        """
 
     @abstractmethod
     async def close(self) -> None:
@@ -78,7 +88,11 @@ class Journal(ABC):
 
     @abstractmethod
     def append(self, listener: Listener, row: Row, description: Description | None = None) -> None:
-        """Take a row; returns at once. Raises JournalUnavailable when closed, failed, or when more than the bound waits."""
+        """Take a row; returns at once.
+
+        Raises JournalUnavailable when closed, failed, or when more than the bound waits.
+        A stream that was there before `open` (or that has heard `failed`) has to be loaded first: JournalError.
+        """
 
     @abstractmethod
     async def flush(self) -> None:
@@ -98,11 +112,26 @@ class Journal(ABC):
 
     @abstractmethod
     async def save(self, stream: str, snapshot: Snapshot) -> None:
-        """Store the changed records of a snapshot over the older ones, and its mark, in one commit.
+        """Store the changed records of a snapshot over the older ones, and its mark not before them.
 
-        Waits until entries up to the highest seq in it are durable. Raises JournalError; a failing snapshot loses nothing.
+        A large one may take several commits; `load` is right after each. Waits until entries up to the highest seq in
+        it are durable. Raises JournalError; a failing snapshot loses nothing.
         """
 
     @abstractmethod
     async def streams(self) -> list[Stream]:
         """All streams, oldest first. Reads the index only."""
+
+    async def inspect(self) -> list[str]:
+        """What the storage itself finds wrong, below rows and digests; may take long. See `verify.py` for the whole."""
+        return []
+
+
+def call_listener(method: Callable[[T], None], argument: T) -> None:
+    """For journals: call a listener's `stored` or `failed`; its exception goes to the event loop's handler."""
+    try:
+        method(argument)
+    except Exception as error:  # boundary: one listener's fault must not keep the others waiting for ever
+        asyncio.get_running_loop().call_exception_handler(
+            {"message": f"a listener of the journal failed: {method!r}", "exception": error}
+        )

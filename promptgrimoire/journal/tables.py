@@ -1,0 +1,253 @@
+"""What is written into the journal's tables and read from them, in pieces that never take long.
+
+Owns every statement of the running journal and when the write-ahead log is folded into the file. Knows nothing of
+threads; whatever reads or writes much is a generator that pauses, so that commits go on in between.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Generator
+from pathlib import Path
+from typing import TypeVar
+
+from promptgrimoire.journal.base import Description, Listener, Loaded, Snapshot, Stream
+from promptgrimoire.journal.database import find_damage
+from promptgrimoire.journal.entries import Row
+
+T = TypeVar("T")
+Pieces = Generator[None, None, T]  # pauses at each yield; returns its result
+Waiting = tuple[Listener, Row, Description | None]
+
+_ROWS_PER_PIECE = 200
+_BYTES_PER_PIECE = 1024 * 1024
+_STREAMS_PER_PIECE = 200
+_ROWS_PER_STATEMENT = 128  # 6 values each: below the 999 variables that every SQLite takes
+_FRAMES_WHEN_IDLE = 1000  # 4 MB of log: folding it in takes a few milliseconds
+_FRAMES_AT_MOST = 8000
+_PAGE = 4096
+
+_ENTRY = (
+    "(?, ?, CAST(? AS TEXT), CAST(? AS TEXT), ?, ?)"  # JSON arrives as bytes and is kept as text that people can read
+)
+_READ = """
+SELECT seq, CAST(text AS BLOB), CAST("values" AS BLOB), salt, digest, length(text) + length("values")
+FROM entries WHERE stream = ? AND seq > ? ORDER BY seq LIMIT ?
+"""
+_DESCRIBE = """
+UPDATE streams SET
+    app = CASE WHEN ?1 = '' THEN app ELSE ?1 END,
+    created = CASE WHEN ?2 = 0 THEN created ELSE ?2 END,
+    joined = max(joined, ?3),
+    due = ?4
+WHERE id = ?5
+"""
+_STREAMS = """
+SELECT id, name, app, created, joined, due, coalesce((SELECT max(seq) FROM entries WHERE stream = streams.id), 0)
+FROM streams WHERE id > ? ORDER BY id LIMIT ?
+"""
+_SAVE = """
+INSERT INTO snapshots (stream, record, seq, body) VALUES (?, ?, ?, ?)
+ON CONFLICT (stream, record) DO UPDATE SET seq = excluded.seq, body = excluded.body WHERE excluded.seq >= seq
+"""
+
+
+class Tables:
+    """The journal's tables behind one connection."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self.path = path
+        self._connection = connection
+        self._frames = 0  # about how many pages were written to the log since it was last folded in
+        self._numbers: dict[str, int] = {
+            name: number for number, name in connection.execute("SELECT id, name FROM streams")
+        }
+
+    @property
+    def names(self) -> list[str]:
+        """Of all streams."""
+        return list(self._numbers)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def store(self, batch: list[Waiting]) -> None:
+        """All of it in one commit, or nothing."""
+        execute = self._connection.execute
+        numbers = self._numbers
+        count = len(batch)
+        simple = all(description is None and row.stream in numbers for _, row, description in batch)
+        if simple and count & (count - 1) == 0 and count <= _ROWS_PER_STATEMENT:
+            # One statement is a transaction by itself. Each statement gives up the interpreter's lock and has to get it
+            # back from a busy event loop, so fewer statements also mean earlier acknowledgements.
+            self._insert(batch)
+        else:
+            execute("BEGIN IMMEDIATE")
+            try:
+                if not simple:
+                    self._describe(batch)
+                self._insert(batch)
+                execute("COMMIT")
+            except BaseException:
+                self._roll_back()
+                raise
+        self._frames += 2 + sum(len(row.text) + len(row.values) for _, row, _ in batch) // _PAGE
+
+    def checkpoint(self, *, idle: bool) -> None:
+        """Fold the write-ahead log into the file when it has grown, preferably when nobody waits."""
+        if self._frames < (_FRAMES_WHEN_IDLE if idle else _FRAMES_AT_MOST):
+            return
+        self._frames = 0
+        # Where it fails (disk full, a reader in the way) nothing is lost, the log still has it; the next one tries
+        # again.
+        with contextlib.suppress(sqlite3.OperationalError):
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def load(self, name: str) -> Pieces[Loaded | None]:
+        # The mark is read before the records: these may then be newer than it, which loading allows for, never older.
+        line = self._connection.execute(
+            "SELECT id, app, created, joined, due, mark FROM streams WHERE name = ?", (name,)
+        ).fetchone()
+        if line is None:
+            return None
+        number, app, created, joined, due, mark = line
+        snapshot = None
+        if mark is not None:
+            records: dict[str, tuple[int, bytes]] = {}
+            cursor = self._connection.execute("SELECT record, seq, body FROM snapshots WHERE stream = ?", (number,))
+            size = 0
+            for record, seq, body in cursor:
+                records[record] = (seq, bytes(body))
+                size += len(body)
+                if size > _BYTES_PER_PIECE:
+                    size = 0
+                    yield
+            snapshot = Snapshot(mark, records)
+        last = self._connection.execute(
+            "SELECT seq, digest FROM entries WHERE stream = ? ORDER BY seq DESC LIMIT 1", (number,)
+        ).fetchone()
+        seq, digest = last or (0, b"")
+        return Loaded(Stream(name, app, created, seq, bool(joined), due), snapshot, digest)
+
+    def read(self, name: str, after: int, limit: int) -> Pieces[list[Row]]:
+        rows: list[Row] = []
+        number = self._number(name)
+        while number is not None and len(rows) < limit:
+            size = 0
+            complete = True
+            piece = min(_ROWS_PER_PIECE, limit - len(rows))
+            count = 0
+            cursor = self._connection.execute(_READ, (number, after, piece))
+            for seq, text, values, salt, digest, length in cursor:
+                rows.append(Row(name, seq, text, values, salt, digest))
+                count += 1
+                after = seq
+                size += length
+                if size > _BYTES_PER_PIECE:
+                    complete = False
+                    break
+            cursor.close()
+            if complete and count < piece:
+                break
+            yield
+        return rows
+
+    def save(self, name: str, snapshot: Snapshot) -> Pieces[None]:
+        """Large ones in several commits, the mark in the last.
+
+        Until then the old mark holds, and the records are newer than it, which loading allows for.
+        """
+        number = self._number(name)
+        piece: list[tuple[int | None, str, int, bytes]] = []
+        size = 0
+        for record, (seq, body) in snapshot.records.items():
+            piece.append((number, record, seq, body))
+            size += len(body)
+            if size > _BYTES_PER_PIECE:
+                self._save_piece(piece)
+                piece, size = [], 0
+                yield
+        self._save_piece(piece, (snapshot.mark, number))
+
+    def streams(self) -> Pieces[list[Stream]]:
+        found: list[Stream] = []
+        last = 0
+        while True:
+            lines = self._connection.execute(_STREAMS, (last, _STREAMS_PER_PIECE)).fetchall()
+            found += [
+                Stream(name, app, created, seq, bool(joined), due) for _, name, app, created, joined, due, seq in lines
+            ]
+            if len(lines) < _STREAMS_PER_PIECE:
+                return found
+            last = lines[-1][0]
+            yield
+
+    def inspect(self) -> Pieces[list[str]]:
+        found = find_damage(self._connection, thorough=True)
+        yield
+        for table in ("entries", "snapshots"):
+            found += [
+                f"table {table} has rows of stream number {number}, which is not in table streams"
+                for (number,) in self._connection.execute(
+                    f"SELECT DISTINCT stream FROM {table} WHERE stream NOT IN (SELECT id FROM streams)"
+                )
+            ]
+            yield
+        return found
+
+    def _number(self, name: str) -> int | None:
+        # Looked up anew where it is unknown: a server may have made the stream since this file was opened to be read.
+        number = self._numbers.get(name)
+        if number is None:
+            found = self._connection.execute("SELECT id FROM streams WHERE name = ?", (name,)).fetchone()
+            if found is not None:
+                number = self._numbers[name] = found[0]
+        return number
+
+    def _describe(self, batch: list[Waiting]) -> None:
+        for _, row, description in batch:
+            number = self._numbers.get(row.stream)
+            if number is None:
+                number = self._connection.execute(
+                    "INSERT INTO streams (name, app, created, joined) VALUES (?, '', 0, 0)", (row.stream,)
+                ).lastrowid
+                assert number is not None
+                self._numbers[row.stream] = number
+            if description is not None:
+                self._connection.execute(
+                    _DESCRIBE, (description.app, description.created, description.joined, description.due, number)
+                )
+
+    def _insert(self, batch: list[Waiting]) -> None:
+        """In statements of 128, 64, ..., 1 rows, so that the same few prepared statements serve every batch."""
+        numbers = self._numbers
+        start = 0
+        size = _ROWS_PER_STATEMENT
+        while start < len(batch):
+            while size > len(batch) - start:
+                size //= 2
+            parameters: list[object] = []
+            for _, row, _ in batch[start : start + size]:
+                parameters += (numbers[row.stream], row.seq, row.text, row.values, row.salt, row.digest)
+            self._connection.execute(f"INSERT INTO entries VALUES {', '.join([_ENTRY] * size)}", parameters)
+            start += size
+
+    def _save_piece(
+        self, piece: list[tuple[int | None, str, int, bytes]], mark: tuple[int, int | None] | None = None
+    ) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._connection.executemany(_SAVE, piece)
+            if mark is not None:
+                self._connection.execute("UPDATE streams SET mark = max(coalesce(mark, 0), ?) WHERE id = ?", mark)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
+        self._frames += 2 + sum(len(body) for _, _, _, body in piece) // _PAGE
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:  # some errors have rolled back already
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
