@@ -1,0 +1,165 @@
+"""How a stored dict changes: every way a dict can be changed, as set, delete or clear, recorded before it is made.
+
+Owns the changes and how they are taken back, the order of keys included; never decides whether a value may be stored.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from promptgrimoire.state.observed import (
+    Attached,
+    Recorder,
+    attach,
+    detach,
+    place_of,
+    put_at,
+    recorder_of,
+)
+from promptgrimoire.state.storable import SCALARS
+from promptgrimoire.state.values import form
+
+_MISSING = object()
+
+
+class DictChanges(Attached, dict[Any, Any]):
+    """The mutators of a stored dict. Reading is that of `dict`."""
+
+    __slots__ = ("_hint", "_length", "_parent")
+    _plain = dict
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        hash(key)  # a TypeError as of a plain dict
+        owner, path, recorder = recorder_of(self)
+        self._set(owner, path, recorder, key, value)
+
+    def _set(self, owner: Any, path: list[Any], recorder: Recorder, key: Any, value: Any) -> None:
+        old = dict.get(self, key, _MISSING)
+        if value is old and isinstance(value, Attached):
+            return  # `votes["a"] += [1]` ends with assigning the inner list to its own slot
+        step = key if type(key) is str else self._key_form(key)
+        stored = value if type(value) in SCALARS else self._checked(value, key)
+        try:
+            text = self._encode(stored)
+            recorder.record(owner, "set", [*path, step], text, partial(_undo_set, self, key, old, stored))
+        except BaseException:
+            detach(stored)
+            raise
+        dict.__setitem__(self, key, stored)
+        if old is _MISSING:
+            self._length += 1
+        else:
+            detach(old)
+        if stored is not value:
+            recorder.copied(value, text, [*path, step])
+
+    def _key_form(self, key: Any) -> Any:
+        self._check_key(key)
+        return form(key)
+
+    def __delitem__(self, key: Any) -> None:
+        if key not in self:
+            raise KeyError(key)
+        self._delete(key)
+
+    def _delete(self, key: Any) -> None:
+        owner, path, recorder = recorder_of(self)
+        old = dict.__getitem__(self, key)
+        place = place_of(self, key)
+        key = self._own_key(place, key)
+        step = key if type(key) is str else form(key)
+        recorder.record(owner, "delete", [*path, step], None, partial(_undo_delete, self, place, key, old))
+        dict.__delitem__(self, key)
+        self._length -= 1
+        detach(old)
+
+    def _own_key(self, place: int, key: Any) -> Any:
+        """The key as it is stored: 1 where 1.0 or True was asked for."""
+        return key if type(key) is str else list(self)[place]
+
+    def pop(self, key: Any, default: Any = _MISSING) -> Any:
+        if key not in self:
+            if default is _MISSING:
+                raise KeyError(key)
+            recorder_of(self)
+            return default
+        value = dict.__getitem__(self, key)
+        self._delete(key)
+        return value
+
+    def popitem(self) -> tuple[Any, Any]:
+        if not self:
+            raise KeyError("popitem(): dictionary is empty")
+        key = next(reversed(self))
+        value = dict.__getitem__(self, key)
+        self._delete(key)
+        return key, value
+
+    def clear(self) -> None:
+        owner, path, recorder = recorder_of(self)
+        if not self:
+            return
+        old = dict(self)
+        recorder.record(owner, "clear", path, None, partial(_undo_clear, self, old))
+        dict.clear(self)
+        self._length -= len(old)
+        for value in old.values():
+            detach(value)
+
+    def setdefault(self, key: Any, default: Any = None) -> Any:
+        if key not in self:
+            self[key] = default
+        return dict.__getitem__(self, key)
+
+    def update(self, *args: Any, **named: Any) -> None:
+        """As `dict.update`; nothing is changed if one of the keys or values cannot be stored."""
+        new: dict[Any, Any] = {}
+        new.update(*args, **named)
+        owner, path, recorder = recorder_of(self)
+        if len(new) > 1:
+            for key, value in new.items():
+                if type(key) is not str:
+                    self._key_form(key)
+                self._probe(value)
+        for key, value in new.items():
+            self._set(owner, path, recorder, key, value)
+
+    def __ior__(self, other: Any) -> Any:  # type: ignore[misc]
+        self.update(other)
+        return self
+
+    # ---------------------------------------------------------------- what containers have in common
+
+    def _step_to(self, child: Attached) -> Any:
+        key = child._hint
+        return key if type(key) is str else form(key)
+
+    def _content(self) -> dict[Any, Any]:
+        return dict(self)
+
+    def _size(self) -> int:
+        return dict.__len__(self)
+
+
+def _undo_set(items: DictChanges, key: Any, old: Any, new: Any) -> None:
+    detach(new)
+    if old is _MISSING:
+        dict.__delitem__(items, key)
+        items._length -= 1
+    else:
+        dict.__setitem__(items, key, old)
+        attach(old, items, key)
+
+
+def _undo_delete(items: DictChanges, place: int, key: Any, old: Any) -> None:
+    put_at(items, place, key, old)
+    items._length += 1
+    attach(old, items, key)
+
+
+def _undo_clear(items: DictChanges, old: dict[Any, Any]) -> None:
+    dict.update(items, old)
+    items._length += len(old)
+    for key, value in old.items():
+        attach(value, items, key)
