@@ -1,0 +1,1 @@
+"""What is read from a journal, for people and for analysis. Never writes to one."""

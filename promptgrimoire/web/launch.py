@@ -1,0 +1,120 @@
+"""From a gateway to a running server: opens the sessions, serves, prints the links, closes everything in order.
+
+Owns what is printed and in which form; a failure before the server answers is raised, never printed half-way.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.websockets import WebSocket
+
+from promptgrimoire.settings import Settings
+from promptgrimoire.web.app import build_app
+from promptgrimoire.web.assets import Assets
+from promptgrimoire.web.seam import Gateway, Host
+from promptgrimoire.web.server import address_of, serve
+
+logger = logging.getLogger("promptgrimoire")
+
+Live = Callable[[WebSocket], Awaitable[None]]
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """What is printed about one app; without a session the links are None."""
+
+    app: str
+    session: str | None
+    admin: str | None
+    players: list[tuple[str, str]]  # name, token
+
+
+async def launch(
+    gateway: Gateway,
+    assets: Assets,
+    settings: Settings,
+    listener: socket.socket,
+    *,
+    players: int = 0,
+    as_json: bool = False,
+    live: Live | None = None,
+    write: Callable[[str], object] = print,
+) -> None:
+    """Serve `gateway` until a signal comes. The gateway is opened and closed here."""
+    await gateway.open()
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await gateway.close()
+
+    try:
+        opened = await open_sessions(gateway, players)
+        address = address_of(listener, settings)
+        app = build_app(gateway, settings, assets, live=live, lifespan=lifespan)
+    except BaseException:
+        await gateway.close()
+        raise
+
+    async def listening() -> None:
+        for name, error in gateway.experiments.errors.items():
+            logger.error("%s does not load:\n%s", name, error)
+        write(json_lines(address, opened) if as_json else text_lines(address, opened, settings))
+
+    await serve(app, settings, listener, listening)
+
+
+async def open_sessions(gateway: Gateway, players: int) -> list[Opened]:
+    """One line per app. A session is opened where there is only one app, or players are asked for.
+
+    Without players, a session of the app that nobody has joined yet is gone on with.
+    """
+    apps = list(gateway.experiments.names())
+    if not apps or (len(apps) > 1 and not players):
+        return [Opened(app, None, None, []) for app in apps]
+    unused = {} if players else {stream.app: stream.id for stream in await gateway.sessions() if not stream.joined}
+    opened = []
+    for app in apps:
+        host = await gateway.host(unused[app]) if app in unused else await gateway.create_session(app, players)
+        opened.append(_opened(gateway, app, host))
+    return opened
+
+
+def _opened(gateway: Gateway, app: str, host: Host) -> Opened:
+    return Opened(app, host.id, gateway.admin_token(host.id), [(line.name, line.token) for line in host.players()])
+
+
+def json_lines(address: str, opened: Sequence[Opened]) -> str:
+    """One JSON object per app, each on a line of its own."""
+    return "\n".join(
+        json.dumps(
+            {
+                "app": line.app,
+                "url": address + "/",
+                "session": line.session,
+                "join": f"{address}/s/{line.session}/" if line.session else None,
+                "admin": f"{address}/admin/{line.admin}/" if line.admin else None,
+                "players": [f"{address}/p/{token}/" for _, token in line.players],
+            }
+        )
+        for line in opened
+    )
+
+
+def text_lines(address: str, opened: Sequence[Opened], settings: Settings) -> str:
+    """The same for people."""
+    lines = [f"{'Start' if settings.development else 'Server':<8}{address}/"]
+    for line in opened:
+        if line.session is None:
+            continue
+        lines += ["", line.app, f"{'Join':<8}{address}/s/{line.session}/", f"{'Admin':<8}{address}/admin/{line.admin}/"]
+        lines += [f"{name:<8}{address}/p/{token}/" for name, token in line.players]
+    return "\n".join([*lines, "", "Stop with Ctrl+C."])

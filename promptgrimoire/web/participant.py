@@ -1,0 +1,151 @@
+"""A participant's way in and through: the session link, joining, their page, submitting it.
+
+Owns the visitor cookie and what a request means; what happens is the host's. A GET never creates anybody
+and never moves anybody.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from promptgrimoire.ids import new_secret
+from promptgrimoire.web.pages import ConsolePages, html_response
+from promptgrimoire.web.seam import Gateway, PageRequest
+from promptgrimoire.web.security import refuse_foreign
+
+COOKIE = "visitor"
+COOKIE_AGE = 365 * 24 * 3600  # seconds
+STAY = "_stay"  # hidden fields of every form that a page posts
+SUBMISSION = "_submission"
+RETRY = "_retry"
+_SECRET = re.compile(r"[a-z0-9]{26}")
+_SUBMISSION = re.compile(r"[A-Za-z0-9_-]{0,64}")
+
+
+class Participants:
+    """The endpoints `/s/{session}/` and `/p/{token}/`."""
+
+    def __init__(self, gateway: Gateway, pages: ConsolePages) -> None:
+        self._gateway = gateway
+        self._pages = pages
+
+    async def session_link(self, request: Request) -> Response:
+        """GET of `/s/{session}/`: a page with a button; who has joined goes on where they were."""
+        host = await self._gateway.host(request.path_params["session"])
+        visitor = visitor_of(request)
+        token = await host.visitor_token(visitor) if visitor else None
+        if token and not self._gateway.development:
+            return _see_other(f"/p/{token}/")
+        response = self._pages.answer(
+            request,
+            "join.html",
+            title=self._title(host.app),
+            token=token or "",
+            key=new_secret(),
+            development=self._gateway.development,
+        )
+        if not visitor and request.method == "GET":
+            set_visitor(request, response, new_secret())
+        return response
+
+    async def join(self, request: Request) -> Response:
+        """POST of `/s/{session}/`: joins, once for each visitor or label, and leads to their page.
+
+        Without a cookie the form's key takes its place: a double click makes one player, not two.
+        """
+        refuse_foreign(request.scope)
+        host = await self._gateway.host(request.path_params["session"])
+        form = await read_form(request)
+        key = _first(form, "key")
+        key = key if _SECRET.fullmatch(key) else new_secret()
+        params = dict(request.query_params)
+        if self._gateway.development and "another" in form:
+            return _see_other(f"/p/{await host.join(visitor=key, params=params)}/")
+        visitor = visitor_of(request) or key
+        token = await host.join(visitor=visitor, label=params.pop("label", ""), params=params)
+        response = _see_other(f"/p/{token}/")
+        if visitor == key:
+            set_visitor(request, response, visitor)
+        return response
+
+    async def page(self, request: Request) -> Response:
+        """GET of `/p/{token}/`: the page where this participant is."""
+        token = request.path_params["token"]
+        host = await self._gateway.host_of(token)
+        rendering = await host.page(token, page_request(request))
+        return html_response(request, rendering.html, rendering.status)
+
+    async def submit(self, request: Request) -> Response:
+        """POST of `/p/{token}/`: what the page's form says, then on to the next page.
+
+        A submission of a stay that is over, or one that is repeated, changes nothing.
+        """
+        refuse_foreign(request.scope)
+        token = request.path_params["token"]
+        host = await self._gateway.host_of(token)
+        form = await read_form(request)
+        if RETRY in form:
+            await host.retry(token)
+            return _see_other(f"/p/{token}/")
+        stay, submission = _first(form, STAY), _first(form, SUBMISSION)
+        if not stay.isascii() or not stay.isdigit() or len(stay) > 15 or not _SUBMISSION.fullmatch(submission):
+            raise HTTPException(400)
+        data = {name: values for name, values in form.items() if name not in (STAY, SUBMISSION)}
+        await host.submit(token, int(stay), submission, data)
+        return _see_other(f"/p/{token}/")
+
+    def _title(self, app: str) -> str:
+        experiments = self._gateway.experiments
+        return (experiments.get(app).title or app) if app in experiments.names() else app
+
+
+def page_request(request: Request) -> PageRequest:
+    return PageRequest(
+        url=str(request.url),
+        params=dict(request.query_params),
+        user_agent=request.headers.get("user-agent", ""),
+        languages=request.headers.get("accept-language", ""),
+    )
+
+
+def visitor_of(request: Request) -> str:
+    """The visitor that the cookie names, "" without one or where it is not one of ours."""
+    value = request.cookies.get(COOKIE, "")
+    return value if _SECRET.fullmatch(value) else ""
+
+
+def set_visitor(request: Request, response: Response, visitor: str) -> None:
+    response.set_cookie(
+        COOKIE,
+        visitor,
+        max_age=COOKIE_AGE,
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+
+
+async def read_form(request: Request) -> Mapping[str, list[str]]:
+    """The text fields of a posted form, in order; kept with the request to be offered again (failures.py)."""
+    form: FormData = await request.form(max_files=0, max_fields=10_000)
+    fields = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+    request.scope["grimoire.form"] = fields
+    gathered: dict[str, list[str]] = {}
+    for name, value in fields:
+        gathered.setdefault(name, []).append(value)
+    return gathered
+
+
+def _first(form: Mapping[str, list[str]], name: str) -> str:
+    values = form.get(name)
+    return values[0] if values else ""
+
+
+def _see_other(url: str) -> Response:
+    return RedirectResponse(url, 303, {"cache-control": "no-store"})

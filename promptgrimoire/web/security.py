@@ -1,0 +1,114 @@
+"""What protects participants and sessions: headers, the check where a request comes from, and the limit on its size.
+
+Owns no passwords and no tokens; a participant's credential is the address of their page.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from promptgrimoire.settings import Settings
+
+# Authors write inline scripts and handlers; they load libraries from elsewhere where they say so (`content_policy`).
+# form-action is left to https: a study ends with a redirect to the panel that sent the participant.
+CONTENT_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob: https:; media-src 'self' data: blob: https:; font-src 'self' data:; "
+    "connect-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self' https:; frame-ancestors 'self'"
+)
+PERMISSIONS = "camera=(self), microphone=(self), geolocation=(self), payment=(), usb=(), serial=(), midi=()"
+SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
+
+
+class Security:
+    """Outermost part of the application: adds the headers, refuses what other sites make browsers send."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+        self._headers: list[tuple[bytes, bytes]] = [
+            (b"content-security-policy", (settings.content_policy or CONTENT_POLICY).encode()),
+            (b"referrer-policy", b"no-referrer"),
+            (b"x-content-type-options", b"nosniff"),
+            (b"x-frame-options", b"SAMEORIGIN"),
+            (b"permissions-policy", PERMISSIONS.encode()),
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        added = self._headers
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *added]
+            await send(message)
+
+        safe = scope["method"] in SAFE_METHODS
+        scope["grimoire.foreign"] = not safe and not may_post(Headers(scope=scope), self._settings.origins)
+        limited = receive if safe else _limited(receive, self._settings.limits.form)
+        await self._app(scope, limited, send_with_headers)
+
+
+def _limited(receive: Receive, limit: int) -> Receive:
+    """`receive` that raises HTTPException 413 once the body exceeds `limit` bytes; what was read by then is dropped."""
+    size = 0
+
+    async def receive_within_limit() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > limit:
+            raise HTTPException(413, headers={"connection": "close"})
+        return message
+
+    return receive_within_limit
+
+
+def refuse_foreign(scope: Scope) -> None:
+    """Raises HTTPException 403 for a request that another site made the browser send."""
+    if scope.get("grimoire.foreign"):
+        raise HTTPException(403)
+
+
+def may_post(headers: Headers, origins: tuple[str, ...] = ()) -> bool:
+    """Whether a POST comes from a page of this server.
+
+    An Origin must be ours. "null" and none say nothing: under `Referrer-Policy: no-referrer` browsers send "null"
+    with the forms of our own pages. Then Sec-Fetch-Site decides, and where that is missing too (plain http in a
+    laboratory's network, old browsers, programs) the request is accepted: the address of every POST holds an
+    unguessable token, or its form a key (the start page), so another site cannot make one that does anything.
+    """
+    origin = headers.get("origin")
+    if origin not in (None, "null"):
+        return is_own_origin(headers, origins)
+    return headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
+
+
+def may_connect(headers: Headers, origins: tuple[str, ...] = ()) -> bool:
+    """Whether a websocket comes from a page of this server, or from a program, which sends no Origin.
+
+    Unlike with forms, browsers always send the page's true origin here: "null" is somebody else's.
+    """
+    return "origin" not in headers or is_own_origin(headers, origins)
+
+
+def is_own_origin(headers: Headers, origins: tuple[str, ...] = ()) -> bool:
+    """Whether Origin names the host that the request was sent to, or one of `origins`.
+
+    The scheme is not compared: behind a proxy that ends TLS it differs.
+    """
+    origin = headers.get("origin", "").lower()
+    if origin in (known.lower().rstrip("/") for known in origins):
+        return True
+    parts = urlsplit(origin)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        return False
+    default = ":443" if parts.scheme == "https" else ":80"
+    host = headers.get("host", "").lower()
+    return parts.netloc.removesuffix(default) == host.removesuffix(default)

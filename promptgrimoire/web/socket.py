@@ -1,0 +1,101 @@
+"""The websocket of a participant, `/p/{token}/live`: who may connect, and what a connection's messages mean to a host."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+
+from promptgrimoire.errors import GrimoireError, JournalError, NotFound
+from promptgrimoire.realtime.connection import Connection, serve
+from promptgrimoire.realtime.outbox import Document
+from promptgrimoire.realtime.protocol import Bye, Call, CloseCode, Handled, Hello, Here, Ping, Pong, encode, frame
+from promptgrimoire.runtime.gateway import Gateway
+from promptgrimoire.runtime.host import Host
+from promptgrimoire.settings import Settings
+
+
+class LiveSocket:
+    """ASGI application for the websocket."""
+
+    def __init__(self, gateway: Gateway, settings: Settings) -> None:
+        self._gateway = gateway
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        token = scope["path_params"]["token"]
+        await receive()  # websocket.connect
+        await send({"type": "websocket.accept"})
+        try:
+            host = await self._gateway.host_of(token)
+        except NotFound:
+            await send({"type": "websocket.send", "text": frame(0, [encode(Bye("gone"))])})
+            await send({"type": "websocket.close", "code": CloseCode.UNKNOWN_TOKEN, "reason": "unknown token"})
+            return
+        except (JournalError, GrimoireError):
+            await send({"type": "websocket.send", "text": frame(0, [encode(Bye("storage"))])})
+            await send({"type": "websocket.close", "code": 1013, "reason": "one moment"})
+            return
+        connection = Connection(send, host.limits)  # type: ignore[arg-type]
+        player = host.state.tokens[token]
+        if host.attendance.presence.connections(player) >= host.limits.connections:
+            connection.send(frame(0, [encode(Bye("flood"))]))
+            connection.close(CloseCode.FLOOD, f"more than {host.limits.connections} connections")
+        await serve(receive, connection, Talk(host, player, connection), host.limits, time.monotonic)  # type: ignore[arg-type]
+
+
+class Talk:
+    """One connection's messages, handed to the session's host."""
+
+    def __init__(self, host: Host, player: int, connection: Connection) -> None:
+        self._host = host
+        self._player = player
+        self._connection = connection
+        self._document: Document | None = None
+
+    async def hello(self, hello: Hello) -> bool:
+        """See `Deliveries.hello`. A second hello on one connection starts again from what it says."""
+        try:
+            document = await self._host.deliveries.hello(self._player, self._connection, hello)
+        except JournalError:
+            self._connection.send(frame(0, [encode(Bye("storage"))]))
+            self._connection.close(1013, "one moment")
+            return False
+        if document is None:
+            return False
+        self._document = document
+        self._host.attendance.opened(self._player, self._connection)
+        return True
+
+    def call(self, call: Call) -> None:
+        document = self._document
+        assert document is not None
+        if self._host.failure is None:
+            self._host.calls.take(document, call)
+
+    def handled(self, message: Handled) -> None:
+        assert self._document is not None
+        self._host.deliveries.handled(self._document, message.seq)
+        if message.kept:
+            self._host.calls.kept_handled(self._player, message.kept)
+
+    def here(self, message: Here) -> None:
+        assert self._document is not None
+        self._document.state = message.state
+
+    def ping(self, message: Ping) -> None:
+        self._connection.send(frame(0, [encode(Pong(message.sent, self._host.clock.now()))]))
+
+    def closed(self, code: int) -> None:
+        if self._document is not None:
+            self._host.deliveries.closed(self._document, self._connection)
+        self._host.attendance.closed(self._player, self._connection, _reason(code))
+
+
+def _reason(code: int) -> str:
+    return {1000: "closed", 1001: "left", 1005: "closed", 1006: "lost"}.get(code, f"code {code}")
+
+
+__all__ = ["Any", "LiveSocket", "asyncio"]
