@@ -15,6 +15,7 @@ from sys import getrefcount
 from typing import Any, Protocol
 
 from promptgrimoire.runtime.generators import AuthorGenerators
+from promptgrimoire.runtime.parking import Rest
 
 _logger = logging.getLogger("promptgrimoire.segments")
 
@@ -110,7 +111,8 @@ class Segments:
         loop = self.loop
         parked = self._parked
         lent = parked.pop() if parked else _Lent(self)
-        if lent.task.cancelling():  # by somebody who went through all tasks, or by author code that cancelled itself
+        if lent.spent:
+            lent.end()
             lent = _Lent(self)
         task = lent.task
         holders = getrefcount(task)
@@ -264,25 +266,31 @@ class _Stepped(Coroutine[Any, Any, Any]):
 class _Lent(_Stepped):
     """The body of a task that lends its identity to first steps, and goes on with a coroutine that suspends.
 
-    States: idle (no coroutine), borrowed (during a first step), taken over (`first` is what the coroutine waits for,
-    the task itself has not been woken yet), going (a task like any other), over.
+    The task is idle (no coroutine), then borrowed (during a first step), then idle again or going, at last over.
     """
 
-    __slots__ = ("context", "first", "over", "rest", "task", "woken")
+    __slots__ = ("context", "first", "over", "pending", "rest", "task")
 
     def __init__(self, segments: Segments) -> None:
         super().__init__(segments, None, None)
         self.context = Context()
-        self.rest: asyncio.Future[None] | None = None  # what the parked task waits for
+        self.rest: Rest | None = None  # None: the task has never run, the loop is about to wake it
+        self.pending = False  # `first` has still to be handed to the task
         self.first: object = None
-        self.woken = True
         self.over = False
         # An empty context: this task is the framework's, also when author code is on the stack.
         self.task: asyncio.Task[None] = segments.make_task(self, {"context": Context()})
 
+    @property
+    def spent(self) -> bool:
+        """Cancelled, by somebody who went through all tasks or by author code that cancelled itself."""
+        return self.task.cancelling() > 0 or (self.rest is not None and self.rest.woken)
+
     def borrow(self, coroutine: Coroutine[Any, Any, object], boundary: Boundary) -> None:
         self.coroutine = coroutine
         self.boundary = boundary
+        if self.rest is not None:
+            self.rest.borrowed = True
         self.context = context = copy_context()
         context.run(self.segments.author.set, boundary)
 
@@ -290,58 +298,53 @@ class _Lent(_Stepped):
         """Forget the coroutine, which has ended within its first step."""
         error = self.error
         self.coroutine = self.boundary = self.value = self.error = None
+        if self.rest is not None:
+            self.rest.borrowed = False
+            if self.rest.cancelled is not None:
+                self.end()
         return error if isinstance(error, KeyboardInterrupt) else None
 
     def take_over(self, waiting: object) -> None:
         """Go on with the coroutine, which waits for `waiting`."""
-        self.first = waiting
-        self.woken = False
         self.segments.going.add(self.task)
-        self._wake()
+        if self.rest is None or not self.rest.follow(waiting):
+            self.first = waiting
+            self.pending = True
 
     def end(self) -> None:
         """Let the idle task finish."""
         self.over = True
-        self._wake()
-
-    def _wake(self) -> None:
-        # A task that has never run, or has been cancelled, is woken by the loop anyway.
-        if self.rest is not None and not self.rest.done():
-            self.rest.set_result(None)
+        if self.rest is not None:
+            self.rest.wake()
 
     def enter(self, method: Callable[[Any], object], argument: object) -> object:
         return self.context.run(method, argument)
 
     def send(self, value: object) -> object:
+        if self.pending:
+            self.pending = False
+            first, self.first = self.first, None
+            return first
         if self.coroutine is None:
             if self.over:
                 raise StopIteration
-            return self._idle()
-        if not self.woken:
-            self.woken = True
-            first, self.first = self.first, None
-            if first is not None:  # None: asyncio.sleep(0), and one round of the loop has passed
-                return first
+            self.rest = Rest(self.task)
+            return self.rest
         return self._settle(self.advance(self.coroutine.send, value))
 
     def throw(self, error: Any, value: Any = None, traceback: Any = None) -> object:
-        cancelled = isinstance(error, asyncio.CancelledError)
-        if cancelled and not (self.woken and self.coroutine is not None) and not self.task.cancelling():
-            # Cancelled and uncancelled again within the first step, as a task group may do: nothing happened.
-            return self.send(None)
-        if self.coroutine is None:
-            raise error
-        if not self.woken:
-            self.woken = True
+        if self.pending or self.coroutine is None:
+            if isinstance(error, asyncio.CancelledError) and not self.task.cancelling():
+                # Cancelled and uncancelled again within the first step, as a task group may do: nothing happened.
+                return self.send(None)
+            if self.coroutine is None:
+                raise error
+            self.pending = False
             first, self.first = self.first, None
-            # Cancelled between the first step and now: as a task does, first try to cancel what it waits for.
-            if cancelled and asyncio.isfuture(first) and first.cancel(*error.args):
+            # Cancelled since the first step: as a task does, first try to cancel what it waits for.
+            if isinstance(error, asyncio.CancelledError) and asyncio.isfuture(first) and first.cancel(*error.args):
                 return first
         return self._settle(self.advance(self.coroutine.throw, error))
-
-    def _idle(self) -> object:
-        self.rest = self.segments.loop.create_future()
-        return next(self.rest.__await__())
 
     def _settle(self, waiting: object) -> object:
         if waiting is not _Ended:
