@@ -1,0 +1,244 @@
+"""The loading checks of an app's module: its hooks, `page_order`, `C`, `Context`, declared fields, `@every` functions.
+
+Owns what a module may define and finds it; collects problems in a Report. Pages are checked in checks.py.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import FunctionType, ModuleType
+from typing import Any
+
+import msgspec
+
+from promptgrimoire.authoring import order
+from promptgrimoire.authoring.checks import Report, hook_of
+from promptgrimoire.authoring.live import options_of
+from promptgrimoire.authoring.pages import BUILT_IN_PAGES, Hook, HookKind, Page, PlayerContext
+from promptgrimoire.authoring.schedule import EveryHandler, interval_of
+from promptgrimoire.authoring.source import Source
+from promptgrimoire.authoring.vocabulary import LATER_MODULE_HOOKS, MODULE_HOOKS, MODULE_VALUES, OTREE_MODULE, near_miss
+from promptgrimoire.state.declared import GroupFields, PlayerFields, SessionFields, declared_fields
+
+_DECLARED = {"player": PlayerFields, "group": GroupFields, "session": SessionFields}
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """What a module defines beside its pages. `pages` is None where page_order is a function (then `order` is it)."""
+
+    hooks: dict[str, Hook]
+    pages: list[type[Page]] | None
+    order: Hook | None
+    constants: Any
+    export: dict[str, Any]
+    context_class: type[PlayerContext] | None
+    declared: dict[str, type]
+    every: tuple[EveryHandler, ...]
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """Something at the top level of the module, as hook_of wants to know it."""
+
+    full: str
+    file: str
+    line: int
+
+    @property
+    def at(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+def check_app(module: ModuleType, source: Source, report: Report) -> App:
+    """Everything about the module apart from its pages."""
+    _check_names(module, source, report)
+    pages, order_hook = _page_order(module, source, report)
+    description = getattr(module, "DESCRIPTION", None)
+    if description is not None and not isinstance(description, str):
+        report.error(_at(source, "DESCRIPTION"), f"DESCRIPTION: expected text, found {description!r}")
+    constants = getattr(module, "C", None) if source.defines("C") else None
+    return App(
+        hooks=_module_hooks(module, source, report),
+        pages=pages,
+        order=order_hook,
+        constants=constants,
+        export=_export(constants, source, report),
+        context_class=_context(module, source, report),
+        declared=_declared(module, source, report),
+        every=_every(module, source, report),
+        description=inspect.cleandoc(str(description or module.__doc__ or "")),
+    )
+
+
+def _at(source: Source, name: str) -> str:
+    return f"{source.shown}:{source.line(name)}"
+
+
+def _check_names(module: ModuleType, source: Source, report: Report) -> None:
+    """Misspelt names, oTree's names, live methods outside of a page."""
+    functions = [*MODULE_HOOKS, *LATER_MODULE_HOOKS, "page_order"]
+    for name, line, node in source.names():
+        where = f"{source.shown}:{line}"
+        value = getattr(module, name, None)
+        if name in OTREE_MODULE:
+            report.error(where, f"{name} is oTree's name; here it is: {OTREE_MODULE[name]}")
+        elif options_of(value) is not None:
+            report.error(where, f"{name}: a @live method belongs into a page; indent it below its class")
+        elif name in LATER_MODULE_HOOKS and callable(value):
+            report.warn(where, f"{name} has no effect yet: it comes with a later version")
+        if name.startswith("_") or name in functions or name in MODULE_VALUES or isinstance(node, ast.ClassDef):
+            continue
+        near = near_miss(name, functions if isinstance(value, FunctionType) else [*MODULE_VALUES, *functions])
+        if near is not None and len(near) > 1 and not source.defines(near):
+            report.error(where, f"{name}: did you mean '{near}'? Otherwise choose a less similar name")
+
+
+def _page_order(module: ModuleType, source: Source, report: Report) -> tuple[list[type[Page]] | None, Hook | None]:
+    where = _at(source, "page_order")
+    value = getattr(module, "page_order", None)
+    if value is None:
+        names = [name for name, _, _ in source.names()]
+        if not any(near_miss(name, ["page_order"]) or name == "page_sequence" for name in names):
+            names = [one.__name__ for one in pages_of(module)]
+            report.error(where, f"no page_order; add page_order = [{', '.join(names)}]")
+        return [], None
+    if isinstance(value, FunctionType):
+        return None, _function(value, "page_order", ("player",), (), source, report, sync_only=True)
+    if not isinstance(value, list | tuple):
+        report.error(where, f"page_order: expected a list of pages or a function of player, found {value!r}")
+        return [], None
+    known = [one.__name__ for one in pages_of(module)]
+    pages: list[type[Page]] = []
+    for index, item in order.flattened(value):
+        problem = order.wrong_entry(item, known)
+        if problem is None:
+            pages.append(item)
+        else:
+            report.error(f"{source.shown}:{source.item_line('page_order', index)}", f"page_order: {problem}")
+    if not value:
+        report.error(where, f"page_order is empty; it needs at least one page, as in page_order = [{', '.join(known)}]")
+    for one, other in order.namesakes(pages):
+        report.error(
+            where,
+            f"page_order: two pages are named {one.__name__} (of {one.__module__} and {other.__module__}); rename one",
+        )
+    return pages, None
+
+
+def pages_of(module: ModuleType) -> Iterator[type[Page]]:
+    """The pages that a module defines or imports, those that serve as bases of others left out."""
+    found = {
+        one
+        for one in vars(module).values()
+        if isinstance(one, type) and issubclass(one, Page) and one not in BUILT_IN_PAGES
+    }
+    bases = {base for one in found for base in one.__mro__[1:]}
+    return (one for one in vars(module).values() if isinstance(one, type) and one in found - bases)
+
+
+def _function(
+    function: Callable[..., Any],
+    name: str,
+    parameters: tuple[str, ...],
+    optional: tuple[str, ...],
+    source: Source,
+    report: Report,
+    sync_only: bool = False,
+) -> Hook:
+    kind = HookKind(name, parameters, "module", optional, sync_only, acts=True)
+    return hook_of(kind, function, None, _Named(name, source.shown, source.line(name)), report)
+
+
+def _module_hooks(module: ModuleType, source: Source, report: Report) -> dict[str, Hook]:
+    hooks = {}
+    for name, (parameters, optional) in MODULE_HOOKS.items():
+        value = getattr(module, name, None)
+        if isinstance(value, FunctionType):
+            hooks[name] = _function(value, name, parameters, optional, source, report)
+        elif value is not None and source.defines(name):
+            report.error(_at(source, name), f"{name}: expected def {name}({', '.join(parameters)}), found {value!r}")
+    return hooks
+
+
+def _every(module: ModuleType, source: Source, report: Report) -> tuple[EveryHandler, ...]:
+    handlers = []
+    for name, value in vars(module).items():
+        seconds = interval_of(value)
+        if seconds is not None and isinstance(value, FunctionType):
+            hook = _function(value, name, ("session",), (), source, report)
+            handlers.append(EveryHandler(name, seconds, value, hook.is_async, hook.file, hook.line))
+    return tuple(handlers)
+
+
+def _export(constants: Any, source: Source, report: Report) -> dict[str, Any]:
+    """The constants that go to JavaScript: those that C.__export__ names."""
+    names = getattr(constants, "__export__", ())
+    where = _at(source, "C")
+    if names is Ellipsis:
+        names = [name for name in vars(constants) if not name.startswith("_")]
+    if isinstance(names, str) or not isinstance(names, list | tuple | set | frozenset):
+        report.error(where, f'C.__export__: expected names, as in ["ENDOWMENT"], found {names!r}')
+        return {}
+    export = {}
+    for name in names:
+        if not isinstance(name, str) or not hasattr(constants, name):
+            near = near_miss(str(name), [one for one in vars(constants) if not one.startswith("_")])
+            mend = f"; did you mean {near!r}?" if near else "; define it in C, or leave it out"
+            report.error(where, f"C.__export__: C has no {name!r}{mend}")
+            continue
+        value = getattr(constants, name)
+        try:
+            msgspec.json.encode(value)
+        except (TypeError, ValueError):
+            report.error(
+                where, f"C.{name}: JavaScript cannot have a {type(value).__name__}; leave it out of __export__"
+            )
+            continue
+        export[name] = value
+    return export
+
+
+def _context(module: ModuleType, source: Source, report: Report) -> type[PlayerContext] | None:
+    value = getattr(module, "Context", None)
+    for name, one in vars(module).items():
+        ours = isinstance(one, type) and issubclass(one, PlayerContext) and one is not PlayerContext
+        if ours and name != "Context" and value is None:
+            report.error(_at(source, name), f"{name}: a PlayerContext is named Context; rename it")
+    if value is None or not source.defines("Context"):
+        return None
+    if not (isinstance(value, type) and issubclass(value, PlayerContext)):
+        report.error(_at(source, "Context"), "Context: write class Context(PlayerContext)")
+        return None
+    for name, member in vars(value).items():
+        function = member.fget if isinstance(member, property) else member
+        if inspect.iscoroutinefunction(function):
+            where = f"{source.shown}:{source.line(f'Context.{name}')}"
+            report.error(where, f"Context.{name}: templates cannot await; write def without async")
+    return value
+
+
+def _declared(module: ModuleType, source: Source, report: Report) -> dict[str, type]:
+    """The declared records of the app: {"player": Player, ...}."""
+    declared: dict[str, type] = {}
+    for name, value in vars(module).items():
+        if not isinstance(value, type) or not source.defines(name):
+            continue
+        for kind, base in _DECLARED.items():
+            expected = kind.capitalize()
+            if issubclass(value, base) and value is not base:
+                if name != expected:
+                    report.error(_at(source, name), f"{name}: declared {kind} fields are named {expected}; rename it")
+                    continue
+                declared[kind] = value
+                try:
+                    declared_fields(value)
+                except Exception as problem:  # the author's type hints: anything can happen in them
+                    report.error(_at(source, name), f"{name}: a type hint cannot be read: {problem}")
+            elif name == expected and not issubclass(value, base):
+                report.error(_at(source, name), f"{name}: write class {name}({base.__name__})")
+    return declared

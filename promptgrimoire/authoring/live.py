@@ -1,0 +1,102 @@
+"""`@live`: page methods that the browser calls.
+
+Owns the decorator and `LiveMethod`, a method with its options and its way from JSON arguments to Python ones.
+Never runs a method (runtime.host does); what arguments are is in arguments.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar, overload
+
+import msgspec
+
+from promptgrimoire.authoring.arguments import Arguments, Resolve
+from promptgrimoire.errors import AuthorError
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_MARK = "__grimoire_live__"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveOptions:
+    """What `@live(...)` says. `rate` is calls per second and player; `deadline` seconds, None for none."""
+
+    concurrent: bool = False
+    rate: float | None = None
+    deadline: float | None = 60.0
+    volatile: bool = False
+
+
+@overload
+def live(function: _Function, /) -> _Function: ...
+@overload
+def live(
+    *, concurrent: bool = False, rate: float | None = None, deadline: float | None = 60.0, volatile: bool = False
+) -> Callable[[_Function], _Function]: ...
+def live(
+    function: Any = None,
+    /,
+    *,
+    concurrent: bool = False,
+    rate: float | None = None,
+    deadline: float | None = 60.0,
+    volatile: bool = False,
+) -> Any:
+    """Let the browser call this page method: `@live`, or with options `@live(rate=20)`.
+
+    `concurrent`: does not wait for the player's earlier calls. `rate`: at most so many calls per second and player.
+    `deadline`: seconds after which the method is ended (None: never). `volatile`: may write nothing; not numbered,
+    journaled or resent. Raises AuthorError for options that cannot be.
+    """
+    if function is not None and not (callable(function) or isinstance(function, classmethod | staticmethod)):
+        raise AuthorError(f"@live: expected a function, found {function!r}; options are named, as in @live(rate=20)")
+    for name, value in (("rate", rate), ("deadline", deadline)):
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value is not None and not (number and 0 < value < math.inf):
+            raise AuthorError(f"@live({name}=...): expected a number greater than 0, found {value!r}")
+    options = LiveOptions(bool(concurrent), rate, deadline, bool(volatile))
+
+    def mark(method: Any) -> Any:
+        inner = method.__func__ if isinstance(method, classmethod | staticmethod) else method
+        setattr(inner, _MARK, options)
+        return method
+
+    return mark if function is None else mark(function)
+
+
+def options_of(function: object) -> LiveOptions | None:
+    """The options of a `@live` function, or None."""
+    options = getattr(function, _MARK, None)
+    return options if isinstance(options, LiveOptions) else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LiveMethod:
+    """One live method of one page."""
+
+    name: str
+    function: Callable[..., Any]
+    is_async: bool
+    options: LiveOptions
+    signature: Arguments
+    file: str
+    line: int
+
+    def arguments(self, raw: msgspec.Raw | bytes, resolve: Resolve) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Positional and keyword arguments from the browser's JSON array, validated from the type hints.
+
+        `resolve("player" | "group", name_or_id)` gives a handle or raises LookupError.
+        Raises Refused("arguments", ...) with a message that names the parameter; never anything else.
+        """
+        return self.signature.parse(raw, resolve)
+
+    def call(self, page: type[Any], player: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The method's value, or, where `is_async`, its coroutine."""
+        return self.function(page, player, *args, **kwargs)
+
+    @property
+    def where(self) -> str:
+        return f"{self.file}:{self.line}"

@@ -1,0 +1,171 @@
+"""Imports an experiment afresh from its files, while the version that runs stays as it is.
+
+Owns what happens to `sys.modules` and `sys.path`, and that source is what runs (never a cached `.pyc`: two edits within
+one second look alike to it). Never checks what was imported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, ModuleType
+
+_LEFT_OUT = {".venv", "venv", "node_modules", "__pycache__", "site-packages", ".git"}
+_COUNTED = {".py", ".html", ".md", ".js", ".css"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an experiment is: `path` (file or folder), its main `file`, the `folder` of its templates, its project."""
+
+    path: Path
+    name: str
+    file: Path
+    folder: Path
+    project: Path
+    is_package: bool
+
+    def shown(self, file: str | Path) -> str:
+        """A file's name as messages show it: from the project folder."""
+        path = Path(file)
+        return path.relative_to(self.project).as_posix() if path.is_relative_to(self.project) else str(path)
+
+
+class ImportFailed(Exception):
+    """An experiment's code raised while it was imported. `file` and `line` are the author's, innermost."""
+
+    def __init__(self, file: str, line: int, problem: BaseException) -> None:
+        super().__init__(str(problem))
+        self.file, self.line, self.problem = file, line, problem
+
+
+class _FreshLoader(importlib.machinery.SourceFileLoader):
+    """Compiles the source each time, and remembers which source it was."""
+
+    source_digest = b""
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        path = self.get_filename(fullname)
+        source = self.get_data(path)
+        self.source_digest = hashlib.sha256(source).digest()
+        code: CodeType = self.source_to_code(source, path)
+        return code
+
+    def changed(self) -> bool:
+        try:
+            return hashlib.sha256(Path(self.path).read_bytes()).digest() != self.source_digest
+        except OSError:
+            return True
+
+
+class _FreshFinder(importlib.abc.MetaPathFinder):
+    """Finds the modules of one project folder."""
+
+    def __init__(self, project: Path) -> None:
+        self._project = project
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        for folder in [str(self._project)] if path is None else path:
+            base = Path(folder) / fullname.rpartition(".")[2]
+            if not base.is_relative_to(self._project) or _LEFT_OUT.intersection(base.parts):
+                continue
+            for file, package in ((base / "__init__.py", True), (base.with_suffix(".py"), False)):
+                if file.is_file():
+                    return importlib.util.spec_from_file_location(
+                        fullname,
+                        file,
+                        loader=_FreshLoader(fullname, str(file)),
+                        submodule_search_locations=[str(base)] if package else None,
+                    )
+        return None
+
+
+def import_fresh(place: Place) -> ModuleType:
+    """The experiment's module, from its source as it is now. Raises ImportFailed; then nothing has changed.
+
+    Modules of the project that the experiment shares with others are imported anew only where one of them has changed.
+    """
+    project = str(place.project)
+    sys.path[:] = [project, *(entry for entry in sys.path if entry != project)]
+    importlib.invalidate_caches()
+    before = _project_modules(place.project)
+    own = {name for name in before if name == place.name or name.startswith(f"{place.name}.")}
+    stale = set(before) if any(_loader(before[name]).changed() for name in set(before) - own) else own
+    for name in stale:
+        del sys.modules[name]
+    finder = _FreshFinder(place.project)
+    sys.meta_path.insert(0, finder)
+    try:
+        return importlib.import_module(place.name)
+    except (Exception, SystemExit) as problem:  # the author's code: anything can happen in it
+        for name in set(_project_modules(place.project)) - (set(before) - stale):
+            del sys.modules[name]
+        sys.modules.update({name: before[name] for name in stale})
+        raise ImportFailed(*_innermost(problem, place), problem) from problem
+    finally:
+        sys.meta_path.remove(finder)
+
+
+def name_taken(name: str) -> bool:
+    """Whether an experiment of that name would hide a module of Python, or of an installed package in use."""
+    loaded = sys.modules.get(name)
+    taken = loaded is not None and not isinstance(getattr(loaded, "__loader__", None), _FreshLoader)
+    return taken or name in sys.stdlib_module_names or name == "promptgrimoire"
+
+
+def source_files(place: Place) -> list[Path]:
+    """The files whose content makes up the experiment: code, templates, scripts, styles."""
+    if not place.is_package:
+        beside = [path for path in place.folder.glob("*") if path.suffix in (".html", ".md") and path.is_file()]
+        return [place.file, *sorted(beside)]
+    found = [path for path in place.folder.rglob("*") if path.suffix in _COUNTED and path.is_file()]
+    return sorted(path for path in found if not _LEFT_OUT.intersection(path.relative_to(place.folder).parts))
+
+
+def digest_of(place: Place, module: ModuleType) -> str:
+    """A short digest of the experiment's files and of the project's modules in use."""
+    files = {*source_files(place)}
+    files |= {Path(_loader(one).path) for one in _project_modules(place.project).values()}
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        if path.is_file():
+            digest.update(place.shown(path).encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def _project_modules(project: Path) -> dict[str, ModuleType]:
+    return {
+        name: module
+        for name, module in list(sys.modules.items())
+        if isinstance(getattr(module, "__loader__", None), _FreshLoader)
+        and Path(_loader(module).path).is_relative_to(project)
+    }
+
+
+def _loader(module: ModuleType) -> _FreshLoader:
+    loader = module.__loader__
+    assert isinstance(loader, _FreshLoader)
+    return loader
+
+
+def _innermost(problem: BaseException, place: Place) -> tuple[str, int]:
+    """File and line, the author's own where there is one."""
+    if isinstance(problem, SyntaxError) and problem.filename:
+        return problem.filename, problem.lineno or 1
+    file, line = str(place.file), 1
+    for frame in traceback.extract_tb(problem.__traceback__):
+        if Path(frame.filename).is_relative_to(place.project) and not _LEFT_OUT.intersection(
+            Path(frame.filename).parts
+        ):
+            file, line = frame.filename, frame.lineno or 1
+    return file, line

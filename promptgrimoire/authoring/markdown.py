@@ -1,0 +1,75 @@
+"""Markdown pages: Jinja first, then Markdown, with values that stay values.
+
+Owns how a value gets through Markdown unharmed: while Jinja renders, each value is replaced by a token of letters and
+digits, Markdown sees the author's text only, and the tokens are replaced by the (escaped) values afterwards. So a
+participant's name can be neither HTML nor Markdown. Never loads files.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markupsafe import Markup, escape
+
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+_HARMLESS = ("http:", "https:", "mailto:", "tel:")
+_TAGS_ONLY = re.compile(r"^[ \t]*(?:\{%(?:(?!%\}).)*%\}[ \t]*)+$")
+
+
+class Values:
+    """The values of one rendering. Their tokens hold a random number, so that no value can pretend to be one."""
+
+    def __init__(self) -> None:
+        self._values: list[Any] = []
+        self._mark = f"v{secrets.token_hex(6)}n"
+        self._token = re.compile(rf"{self._mark}(\d+)x")
+        self._alone = re.compile(rf"<p>{self._mark}(\d+)x</p>")
+        self._address = re.compile(
+            rf"""((?:href|src|action|formaction)\s*=\s*["']?\s*)({self._mark}\d+x[^"'\s>]*)""", re.IGNORECASE
+        )
+
+    def keep(self, value: Any) -> Markup:
+        """The token that stands for a value while Markdown is made."""
+        self._values.append(value)
+        return Markup(f"{self._mark}{len(self._values) - 1}x")
+
+    def put_back(self, html: str) -> Markup:
+        """The HTML with every value in its place, escaped unless it is Markup already."""
+        html = self._address.sub(lambda match: match[1] + self._harmless(match[2]), html)
+        html = self._alone.sub(self._without_paragraph, html)
+        return Markup(self._replaced(html))  # each value was escaped
+
+    def _replaced(self, text: str) -> str:
+        # A macro's output is Markup with tokens of its own.
+        return self._token.sub(lambda match: self._replaced(str(escape(self._values[int(match[1])]))), text)
+
+    def _without_paragraph(self, match: re.Match[str]) -> str:
+        """HTML that the author vouches for (`|safe`, a macro) and that stands alone needs no `<p>` around it."""
+        return match[0][3:-4] if isinstance(self._values[int(match[1])], Markup) else match[0]
+
+    def _harmless(self, address: str) -> str:
+        """The address, or "#" where its value would make it anything but a web, mail or telephone address."""
+        written = self._token.sub(lambda match: str(self._values[int(match[1])]), address)
+        scheme = _SCHEME.match("".join(letter for letter in written if letter.isprintable() and letter != " "))
+        return address if scheme is None or scheme[0].lower() in _HARMLESS else "#"
+
+
+def prepare(source: str) -> str:
+    """The source such that a line of nothing but `{% tags %}` leaves no line behind, and no other line break is lost.
+
+    Jinja's trim_blocks alone would join a paragraph that ends in a tag with the next one.
+    """
+    lines = source.split("\n")
+    for index, line in enumerate(lines):
+        end = line.rstrip()
+        if end.endswith("%}") and end[-3:-2] not in ("-", "+") and not _TAGS_ONLY.match(line):
+            lines[index] = f"{end[:-2]}+%}}"
+    return "\n".join(lines)
+
+
+def converter() -> MarkdownIt:
+    """CommonMark with tables and strikethrough; HTML in the author's own source is allowed."""
+    return MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])

@@ -1,0 +1,307 @@
+"""What participants see: Jinja templates, Markdown pages and docstrings, rendered with the names every template has.
+
+Owns one Jinja environment per loaded experiment; templates are compiled at loading, so that an edit does not touch a
+version that runs. Never decides which page is shown, and knows nothing about assets but what its context holds.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn
+
+import jinja2
+from jinja2 import nodes, pass_context
+from jinja2.runtime import Context, StrictUndefined
+from jinja2.utils import missing
+from markupsafe import Markup
+
+from promptgrimoire.authoring import filters
+from promptgrimoire.authoring.attribute_json import AttributeJson
+from promptgrimoire.authoring.markdown import Values, converter, prepare
+from promptgrimoire.errors import AuthorError
+
+OWN_TEMPLATES = Path(__file__).parent / "templates"
+_VALUES = "grimoire_values"  # under which name a Markdown rendering keeps its values
+_SWITCHES = ("buttons", "button_next")  # what a Markdown page may {% set %} for Base.html
+_BUILTINS: tuple[Callable[..., Any], ...] = (
+    *(len, range, min, max, sum, sorted, reversed, enumerate, zip, round, abs, any, all),
+    *(str, int, float, bool, list, dict, set, tuple),
+)
+# What a page's context always holds; the rest (assets, page_config, …) is for Base.html.
+ALWAYS = ("player", "session", "group", "page", "app", "C", "appstatic", "projectstatic")
+_UNDEFINED_NAME = re.compile(r"^'(\w+)' is undefined$")
+
+
+class Undefined(StrictUndefined):
+    """An undefined name is an error that names it."""
+
+    @property
+    def _undefined_message(self) -> str:
+        if self._undefined_hint:
+            return self._undefined_hint
+        if self._undefined_obj is missing:
+            return f"'{self._undefined_name}' is undefined"
+        kind = type(self._undefined_obj).__name__
+        return f"a {kind} has no '{self._undefined_name}'"
+
+
+class _Environment(jinja2.Environment):
+    """Attribute access that says why: a field never set, an exception inside a property of `Context`."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        try:
+            return getattr(obj, attribute)
+        except AttributeError as problem:
+            try:
+                return obj[attribute]
+            except (TypeError, LookupError, AttributeError):
+                inside = hasattr(type(obj), attribute) or isinstance(problem, AuthorError)
+                return self.undefined(str(problem) if inside else None, obj=obj, name=attribute)
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateProblem:
+    """What is wrong with a template: where, and what to do about it."""
+
+    file: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PageTemplate:
+    """A page's template, compiled. `file` is as the author knows it: market/Counter.html."""
+
+    owner: Templates
+    template: jinja2.Template
+    file: str
+    is_markdown: bool
+
+    def render(self, context: Mapping[str, Any]) -> str:
+        """The page as HTML. Raises AuthorError with file and line for whatever fails in the template."""
+        return self.owner.render(self, context)
+
+
+def render(page_spec: Any, context: Mapping[str, Any]) -> str:
+    """A loaded page (a PageSpec) as HTML: `context` holds ALWAYS, and assets and page_config for Base.html."""
+    template: PageTemplate = page_spec.template
+    return template.render(context)
+
+
+class Templates:
+    """The templates of one loaded experiment."""
+
+    def __init__(self, folder: Path, project: Path, app: str) -> None:
+        """`folder` holds the app's templates, `project` those it shares; the framework's own come last."""
+        self.folder, self.project, self.app = folder, project, app
+        self.searched = (folder, project, OWN_TEMPLATES)
+        loader = jinja2.FileSystemLoader([str(one) for one in self.searched])
+        self._html = _environment(loader)
+        self._markdown = _environment(loader, finalize=_keep_value, trim_blocks=True, lstrip_blocks=True)
+        self._to_html = converter()
+        self._frame = self._html.get_template("Markdown.html")
+
+    # ---------------------------------------------------------------- finding and compiling
+
+    def path_of(self, name: str) -> Path | None:
+        """The file that a template name ("X.html", "app/X.html") means, or None."""
+        parts = name.split("/")
+        if ".." in parts or not name:
+            return None
+        return next((path for path in (one.joinpath(*parts) for one in self.searched) if path.is_file()), None)
+
+    def known(self) -> list[str]:
+        """Names of all templates that the app may use."""
+        found = [path.name for one in (self.folder, OWN_TEMPLATES) for path in one.glob("*.*")]
+        return sorted(name for name in found if name.endswith((".html", ".md")) and name != "Markdown.html")
+
+    def file(self, name: str) -> PageTemplate:
+        """The template of that name. Raises jinja2.TemplateError where it is missing or does not compile."""
+        path = self.path_of(name)
+        if path is None:
+            raise jinja2.TemplateNotFound(name)
+        if path.suffix != ".md":
+            return PageTemplate(self, self._html.get_template(name), self.shown(path), False)
+        return self._compiled(path.read_text("utf-8"), name, path)
+
+    def docstring(self, text: str, name: str, path: Path, line: int) -> PageTemplate:
+        """A page written as a docstring that starts on `line` of a Python file."""
+        return self._compiled("\n" * (line - 1) + text, name, path)
+
+    def shown(self, path: Path) -> str:
+        """A file's name as messages show it: from the project folder."""
+        for base in (self.project, OWN_TEMPLATES):
+            if path.is_relative_to(base):
+                return path.relative_to(base).as_posix()
+        return str(path)
+
+    def _compiled(self, source: str, name: str, path: Path) -> PageTemplate:
+        environment = self._markdown
+        code = environment.compile(prepare(source), name, str(path))
+        template = jinja2.Template.from_code(environment, code, environment.make_globals(None))
+        return PageTemplate(self, template, self.shown(path), True)
+
+    # ---------------------------------------------------------------- checking
+
+    def problems(self, name: str) -> Iterator[TemplateProblem]:
+        """What is wrong with an HTML page's template, and with those it extends or includes."""
+        yield from self._problems(name, set())
+
+    def _problems(self, name: str, seen: set[str]) -> Iterator[TemplateProblem]:
+        path = self.path_of(name)
+        if path is None or name in seen or path.is_relative_to(OWN_TEMPLATES):
+            return
+        seen.add(name)
+        file = self.shown(path)
+        try:
+            source = path.read_text("utf-8")
+            tree = self._html.parse(prepare(source) if path.suffix == ".md" else source, name, str(path))
+            self._html.get_template(name)
+        except jinja2.TemplateSyntaxError as problem:
+            yield TemplateProblem(file, problem.lineno, problem.message or "syntax error")
+            return
+        except UnicodeDecodeError:
+            yield TemplateProblem(file, 1, "is not UTF-8 text; save it with the encoding UTF-8")
+            return
+        for node in tree.find_all((nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)):
+            target = node.template  # type: ignore[attr-defined]
+            if not isinstance(target, nodes.Const) or not isinstance(target.value, str):
+                continue
+            if self.path_of(target.value) is not None:
+                yield from self._problems(target.value, seen)
+            elif not getattr(node, "ignore_missing", False):
+                yield TemplateProblem(file, node.lineno, f"no template {target.value!r}{self._near(target.value)}")
+        yield from self._shape_problems(tree, file, source)
+
+    def _shape_problems(self, tree: nodes.Template, file: str, source: str) -> Iterator[TemplateProblem]:
+        """Text that Jinja would silently drop: outside of blocks, or in a block that no parent has."""
+        extends = next((node for node in tree.body if isinstance(node, nodes.Extends)), None)
+        if extends is None:
+            return
+        for line in _lines_outside_blocks(tree):
+            yield TemplateProblem(file, line, "text outside of blocks is never shown; put it in {% block main %}")
+        known = self._blocks_above(extends)
+        for block in (node for node in tree.body if isinstance(node, nodes.Block)):
+            if known and block.name not in known:
+                near = difflib.get_close_matches(block.name, known, 1)
+                mend = f"did you mean {near[0]!r}?" if near else f"blocks are {', '.join(sorted(known))}"
+                yield TemplateProblem(file, block.lineno, f"no block {block.name!r} to fill; {mend}")
+
+    def _blocks_above(self, extends: nodes.Extends | None) -> set[str]:
+        blocks: set[str] = set()
+        while extends is not None and isinstance(extends.template, nodes.Const):
+            path = self.path_of(extends.template.value)
+            if path is None:
+                return set()
+            tree = self._html.parse(path.read_text("utf-8"))
+            blocks |= {block.name for block in tree.find_all(nodes.Block)}
+            extends = next(iter(tree.find_all(nodes.Extends)), None)
+        return blocks
+
+    def _near(self, name: str) -> str:
+        near = difflib.get_close_matches(name, self.known(), 1)
+        return f"; did you mean {near[0]!r}?" if near else ""
+
+    # ---------------------------------------------------------------- rendering
+
+    def render(self, page: PageTemplate, context: Mapping[str, Any]) -> str:
+        """See PageTemplate.render."""
+        try:
+            if not page.is_markdown:
+                return _run(page.template, context)[0]
+            values = Values()
+            text, exported = _run(page.template, {**context, _VALUES: values})
+            main = values.put_back(self._to_html.render(text))
+            switches = {name: exported[name] for name in _SWITCHES if name in exported}
+            return _run(self._frame, {**context, **switches, "grimoire_main": main})[0]
+        except Exception as problem:  # the author's expressions: anything can happen in them
+            self._blame(problem, page, context)
+
+    def _blame(self, problem: Exception, page: PageTemplate, context: Mapping[str, Any]) -> NoReturn:
+        file, line = _place(problem.__traceback__)
+        where = f"{self.shown(Path(file))}:{line}" if file else page.file
+        if isinstance(problem, jinja2.TemplateSyntaxError):
+            file, line = problem.filename or file, problem.lineno
+            where = f"{self.shown(Path(file))}:{line}" if file else page.file
+        text = str(problem) or type(problem).__name__
+        if isinstance(problem, jinja2.UndefinedError):
+            name = _UNDEFINED_NAME.match(text)
+            near = difflib.get_close_matches(name[1], [*context, *self._html.globals], 1) if name else []
+            text += f"; did you mean '{near[0]}'?" if near else "; templatevars can define it" if name else ""
+        elif isinstance(problem, jinja2.TemplateNotFound):
+            text = f"no template {problem.name!r}{self._near(str(problem.name))}"
+        elif not isinstance(problem, AuthorError | jinja2.TemplateError):
+            text = f"{type(problem).__name__}: {text}"
+        raise AuthorError(f"{where}: {text}") from problem
+
+
+def _environment(loader: jinja2.BaseLoader, **options: Any) -> jinja2.Environment:
+    environment = _Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=Undefined,
+        auto_reload=False,
+        cache_size=-1,
+        extensions=[AttributeJson],
+        **options,
+    )
+    environment.filters |= {
+        "tojson": filters.tojson,
+        "tojson_attribute": filters.tojson_attribute,
+        "to": filters.to,
+        "fmtnum": filters.fmtnum,
+    }
+    environment.globals |= {builtin.__name__: builtin for builtin in _BUILTINS}
+    environment.globals |= {"_": _translated, "safe": Markup, "fmtnum": filters.fmtnum}
+    environment.globals.pop("lipsum", None)
+    return environment
+
+
+def _translated(text: str) -> str:
+    """`_("text")` in templates; translations come with a later version."""
+    return text
+
+
+@pass_context
+def _keep_value(context: Context, value: Any) -> Any:
+    """Called by Jinja for each value of a Markdown template; an undefined one raises as it always does."""
+    values: Values = context[_VALUES]
+    return values.keep(value if isinstance(value, Markup) else str(value))
+
+
+def _run(template: jinja2.Template, context: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """The text of a template, and what it {% set %} at its top level."""
+    local = template.new_context(dict(context))
+    text = "".join(template.root_render_func(local))
+    return text, local.get_exported()
+
+
+def _place(traceback: TracebackType | None) -> tuple[str, int]:
+    """The innermost template and line of a traceback; ("", 0) where there is none."""
+    file, line = "", 0
+    while traceback is not None:
+        template = traceback.tb_frame.f_globals.get("__jinja_template__")
+        if template is not None:
+            file, line = template.filename or "", template.get_corresponding_lineno(traceback.tb_lineno)
+        traceback = traceback.tb_next
+    return file, line
+
+
+def _lines_outside_blocks(tree: nodes.Template) -> Iterator[int]:
+    for node in tree.body:
+        if not isinstance(node, nodes.Output):
+            continue
+        for part in node.nodes:
+            if isinstance(part, nodes.TemplateData):
+                text = re.sub(r"<!--.*?-->", "", part.data, flags=re.DOTALL)
+                if text.strip():
+                    yield part.lineno + part.data[: part.data.index(text.strip()[0])].count("\n")
+                    return
+            else:
+                yield part.lineno
+                return

@@ -1,0 +1,94 @@
+"""The names that an experiment may define, those of oTree with their translation, and near-misses between them.
+
+Owns the tables that the loading checks look names up in; never looks at an experiment itself.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+NEAR = 0.85  # difflib ratio from which a name counts as a misspelt one
+
+# Page attributes and what their values are, in words.
+ATTRIBUTES: Mapping[str, str] = MappingProxyType(
+    {
+        "template": 'the name of a template file, as in "Counter.html"',
+        "title": "text",
+        "fields": "a dict of fields, or a function of (page, player)",
+        "allow_back": "True or False",
+        "timeout": "seconds (a number), or a function of (page, player)",
+        "keep_values": "True or False",
+        "stealth_fields": "field names",
+        "live_fields": 'a path, as in "session.count", or a tuple of paths',
+        "live_inputs": 'a dict of paths and types, as in {"player.draft": str}',
+        "tabs": '"allow", "takeover" or "refuse"',
+    }
+)
+
+# What an app module may define: functions, with their parameters and those that they may leave out ...
+MODULE_HOOKS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = MappingProxyType(
+    {
+        "new_session": (("session",), ()),
+        "new_player": (("player",), ()),
+        "restart": (("session",), ()),
+        "on_join": (("player",), ()),
+        "on_connect": (("player",), ()),
+        "on_disconnect": (("player",), ("reason",)),
+    }
+)
+# ... those that come with later versions ...
+LATER_MODULE_HOOKS = ("digest", "pipeline", "language", "on_idle", "on_active", "on_dropout")
+# ... and everything else.
+MODULE_VALUES = ("page_order", "DESCRIPTION", "SUGGESTED_MULTIPLE", "LANDING_PAGE", "Context", "C", "Player")
+
+OTREE_MEMBERS: Mapping[str, str] = MappingProxyType(
+    {
+        "is_displayed": "def show(page, player)",
+        "vars_for_template": "def templatevars(page, player)",
+        "js_vars": "def jsvars(page, player)",
+        "before_next_page": "def after_once(page, player)",
+        "live_method": "one function per message, each with @live: @live async def name(page, player, ...)",
+        "form_model": "fields = dict(name=StringField(...)), without a model",
+        "form_fields": "fields = dict(name=StringField(...))",
+        "get_form_fields": "def fields(page, player)",
+        "error_message": "def validate(page, player, data)",
+        "get_timeout_seconds": "def timeout(page, player)",
+        "timeout_seconds": "timeout = 60",
+        "timeout_submission": "def timeout_reached(page, player)",
+        "template_name": 'template = "Name.html"',
+        "after_all_players_arrive": "def all_here(page, group) on a SynchronizingWait",
+        "wait_for_all_groups": 'synchronize = "session" on a SynchronizingWait',
+        "group_by_arrival_time": "a GroupCreatingWait with group_size",
+        "app_after_this_page": "move_to_page(player, ...) in after_once",
+        "allow_custom_attributes": "nothing: remove it",
+        "title_text": 'title = "..."',
+        "body_text": "a template, or a docstring that starts with '# '",
+    }
+)
+OTREE_MODULE: Mapping[str, str] = MappingProxyType(
+    {
+        "creating_session": "def new_session(session), and def new_player(player) for what each player starts with",
+        "page_sequence": "page_order = [...]",
+        "group_by_arrival_time_method": "def group_by(page, player) on a GroupCreatingWait",
+        "vars_for_admin_report": "def digest(session)",
+        "custom_export": "def pipeline(session)",
+        "Subsession": "nothing: fields of a session are set directly, session.x = 1",
+    }
+)
+
+
+def near_miss(name: str, names: Iterable[str]) -> str | None:
+    """The name of which `name` looks like a misspelling (case and underscores aside), or None."""
+    plain = _plain(name)
+    best, best_ratio = None, NEAR
+    for other in names:
+        ratio = difflib.SequenceMatcher(None, plain, _plain(other)).ratio()
+        if other != name and ratio >= best_ratio:
+            best, best_ratio = other, ratio
+    return best
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()
