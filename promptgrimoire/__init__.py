@@ -1,0 +1,89 @@
+"""The author's face: everything an experiment imports with `from promptgrimoire import *`.
+
+A framework for live, multi-participant experiments on the web.
+"""
+
+from decimal import Decimal as cu
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from promptgrimoire.authoring.live import live
+from promptgrimoire.authoring.messages import (
+    add_to_group,
+    create_group,
+    create_groups,
+    move_to_end,
+    move_to_page,
+    notify,
+    other_in_group,
+    other_in_session,
+    others_in_group,
+    others_in_session,
+    players,
+    redirect,
+    reload,
+    send_to,
+    show_message,
+)
+from promptgrimoire.authoring.pages import GroupCreatingWait, NoshowPage, Page, PlayerContext, SynchronizingWait
+from promptgrimoire.authoring.schedule import every
+from promptgrimoire.authoring.tasks import after, durable, external, in_thread, rng, spawn
+from promptgrimoire.errors import Reject
+from promptgrimoire.state.declared import GroupFields, PlayerFields, SessionFields
+from promptgrimoire.state.players import Condition, Players
+from promptgrimoire.state.records import Group, Player, Session
+
+__version__ = "0.1.0"
+
+_ = Condition()
+PlayerType = Player
+GroupType = Group
+SessionType = Session
+
+__all__ = [
+    "Annotated",
+    "Group",
+    "GroupCreatingWait",
+    "GroupFields",
+    "GroupType",
+    "Literal",
+    "Meta",
+    "NoshowPage",
+    "Page",
+    "Player",
+    "PlayerContext",
+    "PlayerFields",
+    "PlayerType",
+    "Players",
+    "Reject",
+    "Session",
+    "SessionFields",
+    "SessionType",
+    "SynchronizingWait",
+    "_",
+    "add_to_group",
+    "after",
+    "create_group",
+    "create_groups",
+    "cu",
+    "durable",
+    "every",
+    "external",
+    "in_thread",
+    "live",
+    "move_to_end",
+    "move_to_page",
+    "notify",
+    "other_in_group",
+    "other_in_session",
+    "others_in_group",
+    "others_in_session",
+    "players",
+    "redirect",
+    "reload",
+    "rng",
+    "send_to",
+    "show_message",
+    "spawn",
+]

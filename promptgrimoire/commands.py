@@ -51,6 +51,7 @@ class Called(msgspec.Struct, tag="called", frozen=True, omit_defaults=True):
     document: str
     n: int
     method: str
+    done: int = 0  # all calls of the document up to this one had settled in the browser
 
 
 class TimerFired(msgspec.Struct, tag="timer_fired", frozen=True, omit_defaults=True):

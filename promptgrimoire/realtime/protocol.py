@@ -177,7 +177,7 @@ class CloseCode:
     HELLO = 4001  # the first message was not a hello, or none came in time
 
 
-_decoder = msgspec.json.Decoder(Incoming)
+_decoder: msgspec.json.Decoder[Incoming] = msgspec.json.Decoder(Incoming)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 

@@ -79,7 +79,7 @@ class DictChanges(Attached, dict[Any, Any]):
         return key if type(key) is str else list(self)[place]
 
     def pop(self, key: Any, default: Any = _MISSING) -> Any:
-        if key not in self:
+        if not self or key not in self:  # an empty dict does not even hash the key
             if default is _MISSING:
                 raise KeyError(key)
             recorder_of(self)

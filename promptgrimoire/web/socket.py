@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
@@ -96,6 +94,3 @@ class Talk:
 
 def _reason(code: int) -> str:
     return {1000: "closed", 1001: "left", 1005: "closed", 1006: "lost"}.get(code, f"code {code}")
-
-
-__all__ = ["Any", "LiveSocket", "asyncio"]

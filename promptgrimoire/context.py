@@ -1,0 +1,43 @@
+"""The one ContextVar: for which record and session author code runs at the moment.
+
+Only what needs to know "who is acting" without being handed a record looks here (`rng()`, `spawn`, `durable`, …). The open
+transaction is not here: it belongs to the session's state.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+
+class Services(Protocol):
+    """What a session's host does for running author code."""
+
+    def spawn(self, coroutine: Coroutine[Any, Any, Any], name: str) -> None: ...
+
+    def after(self, seconds: float, handler: Callable[..., Any], arguments: tuple[Any, ...]) -> int: ...
+
+    async def durable(self) -> None: ...
+
+    async def external(self, awaitable: Awaitable[Any]) -> Any: ...
+
+    async def in_thread(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any: ...
+
+
+class Activity:
+    """One piece of running author code: a call, a hook, a timer, a task."""
+
+    __slots__ = ("app", "label", "record", "round", "services")
+
+    def __init__(self, services: Services, record: Any, app: str, round: int, label: str) -> None:
+        self.services = services
+        self.record = record  # the Session or Player for whom it runs
+        self.app = app
+        self.round = round
+        self.label = label  # "Market.post_offer", for logs and the watchdog
+
+
+current: ContextVar[Activity | None] = ContextVar("promptgrimoire_activity", default=None)

@@ -1,0 +1,86 @@
+"""Exactly once: which calls of a document have been executed, and how they ended. Pure."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Verdict = Literal["new", "known", "gap"]
+
+
+class CallTable:
+    """The calls of one document, numbered 1, 2, … by the browser.
+
+    `outcomes` holds the encoded reply or error of every call that has ended and that the browser has not called settled,
+    with the seq of the entry that records it. `running` holds the numbers of those that wait or run.
+    """
+
+    __slots__ = ("expected", "outcomes", "running", "started", "stay")
+
+    def __init__(self, stay: int, expected: int = 1) -> None:
+        self.stay = stay
+        self.expected = expected
+        self.outcomes: dict[int, tuple[int, bytes]] = {}
+        self.running: set[int] = set()
+        self.started: set[int] = set()  # suspended at least once, not ended
+
+    def judge(self, n: int) -> Verdict:
+        """What a call numbered `n` is: the next one, one that was seen before, or one that comes too early."""
+        if n == self.expected:
+            return "new"
+        return "known" if n < self.expected else "gap"
+
+    def accept(self, n: int) -> None:
+        self.expected = n + 1
+        self.running.add(n)
+
+    def end(self, n: int, seq: int, message: bytes) -> None:
+        """The call has ended; entry `seq` records it."""
+        self.running.discard(n)
+        self.started.discard(n)
+        self.outcomes[n] = (seq, message)
+
+    def drop(self, n: int) -> None:
+        """The call was refused without a record: it was not executed, and may not be asked for again."""
+        self.running.discard(n)
+
+    def settle(self, done: int) -> None:
+        """All calls up to `done` have settled in the browser."""
+        if self.outcomes:
+            for n in [n for n in self.outcomes if n <= done]:
+                del self.outcomes[n]
+
+    def resume(self, pending: list[int], next: int) -> None:
+        """A document said hello: `pending` have not settled, all other calls below `next` have."""
+        waiting = set(pending)
+        for n in [n for n in self.outcomes if n not in waiting]:
+            del self.outcomes[n]
+        ahead = [n for n in pending if n >= self.expected]
+        self.expected = min(ahead) if ahead else max(self.expected, next)
+
+    def interrupt(self) -> list[int]:
+        """After a restart: the calls that had begun and can never end."""
+        interrupted = sorted(self.started)
+        self.started.clear()
+        return interrupted
+
+
+class CallTableText(msgspec.Struct, array_like=True):
+    """A table in a snapshot."""
+
+    stay: int
+    expected: int
+    outcomes: list[tuple[int, int, msgspec.Raw]]
+    started: list[int]
+
+    @classmethod
+    def of(cls, table: CallTable) -> CallTableText:
+        outcomes = [(n, seq, msgspec.Raw(message)) for n, (seq, message) in table.outcomes.items()]
+        return cls(table.stay, table.expected, outcomes, sorted(table.started))
+
+    def table(self) -> CallTable:
+        table = CallTable(self.stay, self.expected)
+        table.outcomes = {n: (seq, bytes(message)) for n, seq, message in self.outcomes}
+        table.started = set(self.started)
+        return table

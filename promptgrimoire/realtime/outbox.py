@@ -1,0 +1,88 @@
+"""What live documents have not handled. Pure: holds texts, sends nothing itself.
+
+An outbox is bounded by count and bytes; beyond the bound it is emptied and says so (`overflowed`): its document is told to start
+afresh, never silently short.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Protocol
+
+from promptgrimoire.realtime.calls import CallTable
+
+
+class Sink(Protocol):
+    """Where frames go: one connection. Both return at once and raise nothing."""
+
+    def send(self, text: str) -> None: ...
+
+    def close(self, code: int, reason: str) -> None: ...
+
+
+class Outbox:
+    """Frames that one document has not called handled, oldest first."""
+
+    __slots__ = ("_bytes", "_frames", "overflowed")
+
+    def __init__(self) -> None:
+        self._frames: deque[tuple[int, str]] = deque()
+        self._bytes = 0
+        self.overflowed = False
+
+    def add(self, seq: int, text: str, max_events: int, max_bytes: int) -> None:
+        if self.overflowed:
+            return
+        self._frames.append((seq, text))
+        self._bytes += len(text)
+        if len(self._frames) > max_events or self._bytes > max_bytes:
+            self._frames.clear()
+            self._bytes = 0
+            self.overflowed = True
+
+    def handled(self, seq: int) -> None:
+        """Everything up to `seq` has been handled."""
+        frames = self._frames
+        while frames and frames[0][0] <= seq:
+            self._bytes -= len(frames.popleft()[1])
+
+    def after(self, seq: int) -> list[tuple[int, str]]:
+        return [frame for frame in self._frames if frame[0] > seq]
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+
+class Document:
+    """One loaded page in one tab. `sent` is the highest seq that its present connection has been given."""
+
+    __slots__ = (
+        "adopted",
+        "calls",
+        "handled",
+        "nonce",
+        "outbox",
+        "place",
+        "player",
+        "sent",
+        "sink",
+        "state",
+        "stay",
+        "tab",
+    )
+
+    def __init__(
+        self, nonce: str, player: int, stay: int, place: tuple[str, int], handled: int, calls: CallTable
+    ) -> None:
+        self.nonce = nonce
+        self.player = player
+        self.stay = stay
+        self.place = place
+        self.handled = handled
+        self.calls = calls
+        self.outbox = Outbox()
+        self.sink: Sink | None = None
+        self.sent = handled
+        self.tab = ""
+        self.state = "active"
+        self.adopted: dict[str, CallTable] = {}

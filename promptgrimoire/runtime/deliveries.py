@@ -1,0 +1,411 @@
+"""Who is told what: live documents, what each has not handled yet, kept events, resuming. Decides nothing about state."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from promptgrimoire.authoring.messages import Notice
+from promptgrimoire.journal.entries import Send, decode_row
+from promptgrimoire.realtime.calls import CallTable, CallTableText
+from promptgrimoire.realtime.outbox import Document, Sink
+from promptgrimoire.realtime.protocol import VERSION, Bye, CloseCode, Hello, Welcome, encode, frame
+
+if TYPE_CHECKING:
+    from promptgrimoire.runtime.host import Host
+
+_RECENT_BYTES = 2_000_000
+_RECENT_SENDS = 10_000
+_TABLES_PER_PLAYER = 64
+_PAGE = 500
+
+
+class Mail:
+    """What the journal remembers of a player's browsers: call tables by document, kept events by id."""
+
+    __slots__ = ("kept", "tables")
+
+    def __init__(self) -> None:
+        self.tables: dict[str, CallTable] = {}
+        self.kept: dict[str, tuple[int, bytes]] = {}
+
+    def table(self, document: str, stay: int, expected: int = 1) -> CallTable:
+        """The document's table; made where there is none. Old ones with nothing unsettled go."""
+        found = self.tables.get(document)
+        if found is None:
+            found = self.tables[document] = CallTable(stay, expected)
+            if len(self.tables) > _TABLES_PER_PLAYER:
+                for nonce in [
+                    nonce
+                    for nonce, table in self.tables.items()
+                    if not (table.outcomes or table.running or table is found)
+                ]:
+                    del self.tables[nonce]
+                    if len(self.tables) <= _TABLES_PER_PLAYER:
+                        break
+        return found
+
+
+class MailText(msgspec.Struct):
+    """Mail in a snapshot."""
+
+    tables: dict[str, CallTableText]
+    kept: dict[str, tuple[int, msgspec.Raw]]
+
+    @classmethod
+    def of(cls, mail: Mail) -> MailText:
+        tables = {nonce: CallTableText.of(table) for nonce, table in mail.tables.items()}
+        return cls(tables, {id: (seq, msgspec.Raw(text)) for id, (seq, text) in mail.kept.items()})
+
+    def mail(self) -> Mail:
+        mail = Mail()
+        mail.tables = {nonce: text.table() for nonce, text in self.tables.items()}
+        mail.kept = {id: (seq, bytes(raw)) for id, (seq, raw) in self.kept.items()}
+        return mail
+
+
+class Delivery:
+    """What one commit means for browsers: per document its messages; one of them may also get a reply."""
+
+    __slots__ = ("batches", "reply", "replying", "seq")
+
+    def __init__(self, seq: int) -> None:
+        self.seq = seq
+        self.batches: list[tuple[Iterable[Document], str, list[bytes]]] = []
+        self.replying: Document | None = None
+        self.reply: bytes = b""
+
+    def go(self) -> None:
+        """Everything is durable: out with it. Whoever is not connected finds it in their outbox."""
+        seq = self.seq
+        replying = self.replying
+        for documents, text, messages in self.batches:
+            for document in documents:
+                if document is replying:
+                    self.replying = None
+                    self._send(document, frame(seq, [*messages, self.reply]), seq)
+                    continue
+                sink = document.sink
+                if sink is not None and document.sent < seq:
+                    document.sent = seq
+                    sink.send(text)
+        if self.replying is not None:
+            self._send(self.replying, frame(seq, [self.reply]), 0)
+
+    def _send(self, document: Document, text: str, seq: int) -> None:
+        if document.sink is not None:
+            document.sent = max(document.sent, seq)
+            document.sink.send(text)
+
+
+class Deliveries:
+    """The documents of one session."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._limits = host.limits
+        self.mail: dict[int, Mail] = {}
+        self.documents: dict[int, dict[str, Document]] = {}  # player -> live documents by nonce
+        self._places: dict[tuple[str, int], dict[Document, None]] = {}
+        self._recent: deque[tuple[int, Send, bytes]] = deque()
+        self._recent_bytes = 0
+        self._recent_floor = host.chain.seq  # everything after it is in _recent
+        self._newest_volatile: dict[tuple[Document, str | None, int], str] = {}
+
+    def of(self, player: int) -> Mail:
+        mail = self.mail.get(player)
+        if mail is None:
+            mail = self.mail[player] = Mail()
+        return mail
+
+    def live(self, player: int) -> Iterable[Document]:
+        return self.documents.get(player, {}).values()
+
+    # ---------------------------------------------------------------- what commits say
+
+    def committed(
+        self, seq: int, sends: list[Send], texts: list[bytes], answering: tuple[Document, bytes] | None
+    ) -> Delivery:
+        """Put an entry's messages into the outboxes; gives what to send once it is durable.
+
+        `answering` is the document whose call has ended with this entry, and the reply: it goes after the events, in their frame.
+        """
+        delivery = Delivery(seq)
+        if answering is not None:
+            delivery.replying, delivery.reply = answering
+        if not sends:
+            return delivery
+        if len(sends) == 1:
+            documents = self._recipients(sends[0])
+            messages = [self._message(seq, 0, sends[0], texts[0])]
+            self._post(delivery, documents, messages)
+        else:
+            gathered: dict[Document, list[bytes]] = {}
+            for index, (send, text) in enumerate(zip(sends, texts, strict=True)):
+                message = self._message(seq, index, send, text)
+                for document in self._recipients(send):
+                    gathered.setdefault(document, []).append(message)
+            alike: dict[tuple[int, ...], tuple[list[Document], list[bytes]]] = {}
+            for document, messages in gathered.items():
+                alike.setdefault(tuple(map(id, messages)), ([], messages))[0].append(document)
+            for documents, messages in alike.values():
+                self._post(delivery, documents, messages)
+        return delivery
+
+    def _post(self, delivery: Delivery, documents: list[Document], messages: list[bytes]) -> None:
+        text = frame(delivery.seq, messages)
+        events, size, seq = self._limits.outbox_events, self._limits.outbox_bytes, delivery.seq
+        for document in documents:
+            document.outbox.add(seq, text, events, size)
+        delivery.batches.append((documents, text, messages))
+
+    def _message(self, seq: int, index: int, send: Send, text: bytes) -> bytes:
+        self._recent.append((seq, send, text))
+        self._recent_bytes += len(text)
+        while self._recent_bytes > _RECENT_BYTES or len(self._recent) > _RECENT_SENDS:
+            old = self._recent.popleft()
+            self._recent_bytes -= len(old[2])
+            self._recent_floor = old[0]
+        keep = f"{seq}.{index}" if send.keep else ""
+        message = event_message(send, text, keep)
+        if keep:
+            for player in range(1, len(self._host.state.everybody) + 1) if send.to is None else send.to:
+                if player not in send.but:
+                    self.of(player).kept[keep] = (seq, message)
+                    self._host.changed.add(f"~p{player}")
+        return message
+
+    def _recipients(self, send: Send) -> list[Document]:
+        if send.to is not None:
+            where = send.where
+            return [
+                document
+                for player in send.to
+                for document in self.live(player)
+                if send.keep or where is None or document.place == where
+            ]
+        if send.where is not None and not send.keep:
+            here: Iterable[Document] = self._places.get(send.where, ())
+        else:
+            here = (document for documents in self.documents.values() for document in documents.values())
+        if not send.but:
+            return list(here)
+        but = send.but
+        return [document for document in here if document.player not in but]
+
+    def volatile(self, notice: Notice, data: bytes) -> Callable[[], None]:
+        """Nothing stored, dropped for whoever is slow."""
+        send = Send(notice.name, notice.to, list(notice.but), notice.where)
+        documents = self._recipients(send)
+        text = frame(0, [event_message(send, data, "")])
+
+        def go() -> None:
+            for document in documents:
+                if document.sink is not None:
+                    document.sink.send(text)
+
+        return go
+
+    # ---------------------------------------------------------------- documents
+
+    async def hello(self, player: int, sink: Sink, hello: Hello) -> Document | None:
+        """A document said hello: give it all that it has not handled. None where it cannot stay (it has been told)."""
+        host = self._host
+        about = host.state.player(player)._about
+        stay = about.get("stay", 0)
+        if hello.version != VERSION:
+            sink.send(frame(0, [encode(Bye("version"))]))
+            sink.close(CloseCode.VERSION, f"this server speaks version {VERSION}")
+            return None
+        mail = self.of(player)
+        table = mail.table(hello.document, hello.stay, min(hello.pending, default=hello.next))
+        table.resume(hello.pending, hello.next)
+        since = max(hello.base, hello.handled)
+        document = self.documents.get(player, {}).get(hello.document)
+        current = hello.stay == stay
+        missed: list[tuple[int, str]] = []
+        resync = False
+        if document is None:
+            document = Document(
+                hello.document, player, hello.stay, (about.get("page", ""), about.get("round", 0)), since, table
+            )
+            if current:
+                found = await self._missed(document, since)
+                current = about.get("stay", 0) == hello.stay
+                if found is None:
+                    resync = True
+                else:
+                    missed = found
+        else:
+            document.outbox.handled(hello.handled)
+            resync = document.outbox.overflowed
+            missed = document.outbox.after(since)
+            if document.sink is not None and document.sink is not sink:
+                document.sink.close(CloseCode.TAKEOVER, "this document has another connection")
+        await host.durable()
+        document.tab = hello.tab
+        document.sink = sink
+        if current and not resync:
+            if hello.document not in self.documents.get(player, {}):
+                for seq, text in missed:
+                    document.outbox.add(seq, text, self._limits.outbox_events, self._limits.outbox_bytes)
+            self.documents.setdefault(player, {})[hello.document] = document
+            self._places.setdefault(document.place, {})[document] = None
+        self._welcome(document, hello, mail, missed, resync, current)
+        return document
+
+    def _welcome(
+        self, document: Document, hello: Hello, mail: Mail, missed: list[tuple[int, str]], resync: bool, current: bool
+    ) -> None:
+        host, sink = self._host, document.sink
+        assert sink is not None
+        durable = host.durable_seq
+        welcome = Welcome(VERSION, host.clock.now(), durable, host.settings.grace.ping, resync)
+        sink.send(frame(0, [encode(welcome)]))
+        if current:
+            known = set(hello.kept)
+            frames = [(seq, text) for seq, text in missed if seq <= durable]
+            frames += [
+                (seq, frame(seq, [message]))
+                for id, (seq, message) in mail.kept.items()
+                if seq <= durable and id not in known
+            ]
+            for _, text in sorted(frames, key=lambda pair: pair[0]):
+                sink.send(text)
+            document.sent = max(durable, document.handled)
+        else:
+            sink.send(frame(0, [b'{"type":"go","to":"reload"}']))
+        self._settle(document.calls, sink, hello.pending, "")
+        for adopted in hello.adopts:
+            table = mail.table(adopted.document, hello.stay, min(adopted.pending, default=1))
+            table.resume(adopted.pending, max(adopted.pending, default=0) + 1)
+            document.adopted[adopted.document] = table
+            self._settle(table, sink, adopted.pending, adopted.document)
+        if hello.kept:
+            self._host.calls.kept_handled(document.player, list(hello.kept))
+
+    def _settle(self, table: CallTable, sink: Sink, pending: list[int], adopted: str) -> None:
+        for n in sorted(pending):
+            outcome = table.outcomes.get(n)
+            if outcome is not None and outcome[0] <= self._host.durable_seq:
+                sink.send(frame(outcome[0], [_for_adopter(outcome[1], adopted)]))
+
+    async def _missed(self, document: Document, since: int) -> list[tuple[int, str]] | None:
+        """Frames after `since` for a document that is not in memory; None where there are too many.
+
+        From the recent messages, and what is older from the journal.
+        """
+        host = self._host
+        frames: list[tuple[int, str]] = []
+        size = 0
+        while since < self._recent_floor:
+            rows = await host.journal.read(host.id, after=since, limit=_PAGE)
+            if not rows:
+                break
+            for row in rows:
+                since = row.seq
+                entry, values = decode_row(row)
+                if not entry.sends:
+                    continue
+                texts = [bytes(raw) for raw in values[1 + len(entry.patches) : -1]]
+                found = [(send, text, index) for index, (send, text) in enumerate(zip(entry.sends, texts, strict=True))]
+                size += self._gather(document, entry.seq, found, frames)
+            if size > self._limits.outbox_bytes or len(frames) > self._limits.outbox_events:
+                return None
+        by_seq: dict[int, list[tuple[Send, bytes, int]]] = {}
+        for seq, send, text in self._recent:
+            together = by_seq.setdefault(seq, [])
+            together.append((send, text, len(together)))
+        for seq, found in by_seq.items():
+            if seq > since:
+                size += self._gather(document, seq, found, frames)
+        if size > self._limits.outbox_bytes or len(frames) > self._limits.outbox_events:
+            return None
+        return frames
+
+    def _gather(
+        self, document: Document, seq: int, found: list[tuple[Send, bytes, int]], frames: list[tuple[int, str]]
+    ) -> int:
+        messages = [
+            event_message(send, text, "")
+            for send, text, _ in found
+            if not send.keep
+            and (send.to is None or document.player in send.to)
+            and document.player not in send.but
+            and (send.where is None or tuple(send.where) == document.place)
+        ]
+        if not messages:
+            return 0
+        text = frame(seq, messages)
+        frames.append((seq, text))
+        return len(text)
+
+    def handled(self, document: Document, seq: int) -> None:
+        if seq > document.handled:
+            document.handled = seq
+            document.outbox.handled(seq)
+
+    def closed(self, document: Document, sink: Sink) -> None:
+        """The connection is gone. Only the one that is current is forgotten."""
+        if document.sink is sink:
+            document.sink = None
+            if document.stay != self._host.state.player(document.player)._about.get("stay", 0):
+                self.forget(document)
+
+    def forget(self, document: Document) -> None:
+        mine = self.documents.get(document.player)
+        if mine is not None and mine.get(document.nonce) is document:
+            del mine[document.nonce]
+            if not mine:
+                del self.documents[document.player]
+        here = self._places.get(document.place)
+        if here is not None:
+            here.pop(document, None)
+            if not here:
+                del self._places[document.place]
+
+    def moved(self, player: int) -> None:
+        """The player's stay is over: page-bound events die with it, and its documents load the new page."""
+        documents = list(self.live(player))
+        for document in documents:
+            self.forget(document)
+
+        def go() -> None:
+            for document in documents:
+                if document.sink is not None:
+                    document.sink.send(frame(0, [b'{"type":"go","to":"reload"}']))
+
+        self._host.tell_function(go)
+
+    # ---------------------------------------------------------------- all of them
+
+    def lose_everybody(self) -> None:
+        """Storage failed: every browser shows "one moment" and comes back."""
+        self._end("storage", 1013)
+
+    def say_goodbye(self) -> None:
+        self._end("shutdown", 1012)
+
+    def _end(self, reason: str, code: int) -> None:
+        for documents in list(self.documents.values()):
+            for document in list(documents.values()):
+                if document.sink is not None:
+                    document.sink.send(frame(0, [b'{"type":"bye","reason":"%s"}' % reason.encode()]))
+                    document.sink.close(code, reason)
+
+
+def event_message(send: Send, text: bytes, keep: str) -> bytes:
+    """An event's wire message around its data, which is encoded already."""
+    if send.name is not None and send.name.startswith("!"):
+        return text
+    name = msgspec.json.encode(send.name)
+    if keep:
+        return b'{"type":"event","name":%s,"data":%s,"keep":"%s"}' % (name, text, keep.encode())
+    return b'{"type":"event","name":%s,"data":%s}' % (name, text)
+
+
+def _for_adopter(message: bytes, document: str) -> bytes:
+    return message[:-1] + b',"document":%s}' % msgspec.json.encode(document) if document else message

@@ -1,0 +1,296 @@
+"""Finds the host of a session: in memory, or from the journal; makes new sessions; puts idle ones away."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import logging
+from contextvars import Context
+from typing import Any
+
+from promptgrimoire.authoring.experiment import Experiment
+from promptgrimoire.commands import Restarted, SessionCreated
+from promptgrimoire.errors import GrimoireError, JournalDamaged, JournalError, JournalUnavailable, NotFound
+from promptgrimoire.ids import new_secret, new_session_id, session_of
+from promptgrimoire.journal.base import Journal, Stream
+from promptgrimoire.journal.entries import Chain
+from promptgrimoire.runtime.clock import Clock
+from promptgrimoire.runtime.history import History
+from promptgrimoire.runtime.host import Host, Surroundings
+from promptgrimoire.runtime.recovery import Rebuilt, Snapshots, rebuild
+from promptgrimoire.runtime.segments import Segments
+from promptgrimoire.runtime.versions import Experiments
+from promptgrimoire.runtime.watchdog import Watchdog
+from promptgrimoire.settings import Settings
+from promptgrimoire.state.declared import declared_fields
+from promptgrimoire.state.lines import Lines
+from promptgrimoire.state.records import Player
+from promptgrimoire.state.session_state import SessionState
+
+log = logging.getLogger("promptgrimoire")
+_HOUSEKEEPING = 5.0
+_SERVER = "server"  # the stream that holds what belongs to no session
+
+
+class Gateway:
+    """The sessions of one server."""
+
+    def __init__(self, experiments: Experiments, journal: Journal, clock: Clock, settings: Settings) -> None:
+        self.experiments = experiments
+        self.journal = journal
+        self.clock = clock
+        self.settings = settings
+        self.development = settings.development
+        loop = asyncio.get_running_loop()
+        self.segments = Segments(loop)
+        watchdog = Watchdog(settings.grace.watchdog)
+        self._around = Surroundings(journal, clock, self.segments, watchdog, settings)
+        self._hosts: dict[str, Host] = {}
+        self._loading: dict[str, asyncio.Future[Host]] = {}
+        self._touched: dict[str, float] = {}
+        self._snapshots: dict[str, Snapshots] = {}
+        self.quarantined: dict[str, str] = {}  # sessions that do not load, and why
+        self._secret = b""
+        self._waking: dict[str, float] = {}
+        self._housekeeper: Any = None
+        self._closing = False
+
+    async def open(self) -> None:
+        """Open the journal; sessions load when they are first touched, or when a deadline of theirs is due."""
+        await self.journal.open()
+        self.segments.install()
+        self._around.watchdog.start()
+        self._secret = (await self._server_secret()).encode()
+        for stream in await self.journal.streams():
+            if stream.due is not None:
+                self._waking[stream.id] = stream.due
+        self._keep_house()
+
+    async def close(self) -> None:
+        """Say good-bye, store everything, close the journal."""
+        self._closing = True
+        if self._housekeeper is not None:
+            self._housekeeper.cancel()
+        for host in list(self._hosts.values()):
+            try:
+                await self._put_away(host)
+            except GrimoireError as error:
+                log.error("session %s: %s", host.id, error)
+        self._around.watchdog.stop()
+        self.segments.uninstall()
+        await self.journal.close()
+
+    # ---------------------------------------------------------------- finding
+
+    async def host(self, session_id: str) -> Host:
+        """The session's host, loaded where needed. Raises NotFound, JournalDamaged, JournalUnavailable."""
+        self._touched[session_id] = self.clock.now()
+        host = self._hosts.get(session_id)
+        if host is not None:
+            return host
+        if self._closing:
+            raise JournalUnavailable("the server is stopping")
+        loading = self._loading.get(session_id)
+        if loading is None:
+            loading = self._loading[session_id] = asyncio.ensure_future(self._load(session_id))
+            loading.add_done_callback(lambda _: self._loading.pop(session_id, None))
+        return await asyncio.shield(loading)
+
+    async def host_of(self, token: str) -> Host:
+        """The host of the session that a player's token names. Raises NotFound also for an unknown token."""
+        session = session_of(token)
+        if session is None:
+            raise NotFound("no such player")
+        host = await self.host(session)
+        if token not in host.state.tokens:
+            raise NotFound("no such player")
+        return host
+
+    async def sessions(self) -> list[Stream]:
+        """All sessions, oldest first."""
+        return [stream for stream in await self.journal.streams() if stream.id != _SERVER]
+
+    def admin_token(self, session_id: str) -> str:
+        """An unguessable token for a session's overview; the same after a restart."""
+        digest = hmac.new(self._secret, session_id.encode(), hashlib.sha256).hexdigest()
+        return f"{session_id}-{digest[:26]}"
+
+    # ---------------------------------------------------------------- making and loading
+
+    async def create_session(self, app: str, players: int = 0) -> Host:
+        """A new session of an app, with so many players. Durable when it returns. Raises NotFound."""
+        experiment = self.experiments.get(app)
+        state = self._new_state(new_session_id(), experiment)
+        host = self._new_host(state, Chain(state.id), app)
+        session = state.session
+
+        async def creating() -> None:
+            transaction = state.writing()
+            for field, value in (("app", app), ("created", self.clock.now()), ("seed", new_secret()), ("settings", {})):
+                transaction.assign(state.hidden, field, value)
+            hook = experiment.hooks.get("new_session")
+            if hook is not None:
+                result = hook(session)
+                if hook.is_async:
+                    await result
+
+        cause = SessionCreated(state.id, app, experiment.digest)
+        await host.perform(cause, session, "new_session", creating())
+        self._hosts[state.id] = host
+        self._touched[state.id] = self.clock.now()
+        self._snapshots[state.id] = Snapshots(host)
+        await host.durable()
+        for _ in range(players):
+            await host.flow.join()
+        return host
+
+    def _new_state(self, id: str, experiment: Experiment | None) -> SessionState:
+        state = SessionState(id, Lines(experiment.project if experiment is not None else None))
+        if experiment is not None and experiment.player_class is not None:
+            state.fields[Player] = declared_fields(experiment.player_class)
+        return state
+
+    def _new_host(self, state: SessionState, chain: Chain, app: str) -> Host:
+        state.archive = History(self.journal, state.id)
+        host = Host(state, chain, self._around, lambda: self.experiments.get(app))
+        host.on_failure = self._failed
+        return host
+
+    async def _load(self, session_id: str) -> Host:
+        if session_id in self.quarantined:
+            raise JournalDamaged(self.quarantined[session_id])
+        loaded = None if session_id == _SERVER else await self.journal.load(session_id)
+        if loaded is None:
+            raise NotFound(f"no session {session_id}")
+        app = loaded.stream.app
+        experiment = self.experiments.get(app)
+        try:
+            rebuilt = await rebuild(self.journal, session_id, self._new_state(session_id, experiment))
+        except JournalDamaged as error:
+            self.quarantined[session_id] = str(error)
+            log.error("session %s does not load and is left as it is: %s", session_id, error)
+            raise
+        host = self._new_host(rebuilt.state, rebuilt.chain, app)
+        self._take_over(host, rebuilt)
+        self._hosts[session_id] = host
+        self._snapshots[session_id] = Snapshots(host)
+        await self._go_on(host, experiment)
+        return host
+
+    def _take_over(self, host: Host, rebuilt: Rebuilt) -> None:
+        host.deliveries.mail = rebuilt.mail
+        host.bytes_since_snapshot = rebuilt.bytes
+        host.changed = {*host.state.records, *(f"~p{player}" for player in rebuilt.mail)}
+        for player in rebuilt.online:
+            host.attendance.restored(player)
+
+    async def _go_on(self, host: Host, experiment: Experiment) -> None:
+        """What was under way when the server stopped."""
+        hook = experiment.hooks.get("restart")
+        if hook is not None:
+
+            async def restarting() -> None:
+                result = hook(host.state.session)
+                if hook.is_async:
+                    await result
+
+            try:
+                await host.perform(Restarted(), host.state.session, "restart", restarting())
+            except JournalError:
+                raise
+            except Exception:
+                log.exception("restart(session) of session %s failed", host.id)
+        for player in host.state.everybody:
+            if host.flow.private(player.id)._fields.get("moving") is not None:
+                host.flow.go_on(player)
+        host.timers.plan()
+
+    async def _server_secret(self) -> str:
+        """A secret of this journal, made once."""
+        loaded = await self.journal.load(_SERVER)
+        state = SessionState(_SERVER)
+        if loaded is not None:
+            rebuilt = await rebuild(self.journal, _SERVER, state)
+            found = rebuilt.state.hidden._fields["secret"]
+            assert isinstance(found, str)
+            return found
+        host = Host(state, Chain(_SERVER), self._around, lambda: self.experiments.get(""))
+        secret = new_secret()
+
+        async def creating() -> None:
+            state.writing().assign(state.hidden, "created", self.clock.now())
+            state.writing().assign(state.hidden, "secret", secret)
+
+        await host.perform(SessionCreated(_SERVER, ""), state.session, "server", creating())
+        await host.durable()
+        return secret
+
+    # ---------------------------------------------------------------- housekeeping
+
+    def _keep_house(self) -> None:
+        if self._closing:
+            return
+        now = self.clock.now()
+        for host in list(self._hosts.values()):
+            snapshots = self._snapshots[host.id]
+            if snapshots.due() and host.failure is None:
+                snapshots.start()
+            elif self._idle(host, now):
+                self._spawn(self._put_away(host))
+        for session, due in list(self._waking.items()):
+            if due <= now:
+                del self._waking[session]
+                self._spawn(self.host(session))
+        self._housekeeper = self.clock.at(now + _HOUSEKEEPING, self._keep_house)
+
+    def _spawn(self, coroutine: Any) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine, context=Context())
+        task.add_done_callback(_log_failure)
+
+    def _idle(self, host: Host, now: float) -> bool:
+        untouched = now - self._touched.get(host.id, 0.0) > self.settings.grace.idle_session
+        return untouched and not host.state.online and not host.tasks.going
+
+    async def _put_away(self, host: Host) -> None:
+        """Store a session's state and forget it; it loads again when it is touched."""
+        self._hosts.pop(host.id, None)
+        snapshots = self._snapshots.pop(host.id, None)
+        await host.close()
+        if snapshots is not None and host.failure is None:
+            await snapshots.finish()
+            if host.bytes_since_snapshot:
+                await snapshots.take()
+        due = host.timers.next_due()
+        if due is not None:
+            self._waking[host.id] = due
+        self._touched.pop(host.id, None)
+
+    def _failed(self, host: Host) -> None:
+        """Storage failed: memory is discarded, and loaded anew when storage is back."""
+        if self._hosts.get(host.id) is host:
+            del self._hosts[host.id]
+            self._snapshots.pop(host.id, None)
+        if not self._closing and not getattr(self, "_reviving", False):
+            self._reviving = True
+            self._spawn(self._revive())
+
+    async def _revive(self) -> None:
+        log.error("storage failed; participants see “one moment” until it is back")
+        try:
+            while not self._closing:
+                try:
+                    await self.journal.revive()
+                except JournalError as error:
+                    log.warning("storage is not back yet: %s", error)
+                    await asyncio.sleep(1.0)
+                else:
+                    log.warning("storage is back")
+                    return
+        finally:
+            self._reviving = False
+
+
+def _log_failure(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.error("in the background", exc_info=task.exception())

@@ -1,0 +1,331 @@
+"""One session's state machine: exactly once, in order per player, commit before tell.
+
+A host is single-threaded: every method is called on the event loop. It owns the session's state, its place in the journal, its documents, timers
+and tasks; it never reads HTTP and never renders.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping
+from contextvars import Context
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from promptgrimoire.authoring.messages import Leave, Notice, Volatile
+from promptgrimoire.commands import Cause
+from promptgrimoire.context import Activity, current
+from promptgrimoire.errors import JournalError, JournalUnavailable, NotFound, TooLarge
+from promptgrimoire.journal.base import Description, Journal
+from promptgrimoire.journal.entries import Chain, Entry, Outcome, Send
+from promptgrimoire.realtime.outbox import Document
+from promptgrimoire.runtime.activities import Awaited, Run
+from promptgrimoire.runtime.calls import Calls
+from promptgrimoire.runtime.clock import Clock
+from promptgrimoire.runtime.deliveries import Deliveries, Delivery
+from promptgrimoire.runtime.flow import Flow, Frame, Rendering
+from promptgrimoire.runtime.hooks import Attendance
+from promptgrimoire.runtime.segments import Segments
+from promptgrimoire.runtime.tasks import Tasks
+from promptgrimoire.runtime.timers import Timers
+from promptgrimoire.runtime.watchdog import Watchdog
+from promptgrimoire.settings import Settings
+from promptgrimoire.state.records import Player, Record
+from promptgrimoire.state.session_state import SessionState
+from promptgrimoire.state.transaction import Transaction
+
+if TYPE_CHECKING:
+    from promptgrimoire.authoring.experiment import Experiment
+
+log = logging.getLogger("promptgrimoire.host")
+_ERRORS_KEPT = 100
+
+
+class Surroundings:
+    """What all hosts of one server share."""
+
+    def __init__(
+        self, journal: Journal, clock: Clock, segments: Segments, watchdog: Watchdog, settings: Settings
+    ) -> None:
+        self.journal = journal
+        self.clock = clock
+        self.segments = segments
+        self.watchdog = watchdog
+        self.settings = settings
+
+
+class PlayerLine(NamedTuple):
+    """One line of the list of players."""
+
+    name: str
+    id: int
+    token: str
+    page: str
+    online: bool
+
+
+class Host:
+    """Owns one session while it is loaded."""
+
+    def __init__(
+        self, state: SessionState, chain: Chain, around: Surroundings, experiment: Callable[[], Experiment]
+    ) -> None:
+        self.id = state.id
+        self.state = state
+        self.chain = chain
+        self.around = around
+        self.journal = around.journal
+        self.clock = around.clock
+        self.segments = around.segments
+        self.watchdog = around.watchdog
+        self.settings = around.settings
+        self.limits = around.settings.limits
+        self._experiment = experiment
+        self.durable_seq = chain.seq
+        self.failure: JournalError | None = None
+        self.on_failure: Callable[[Host], None] = lambda host: None
+        self.changed: set[str] = set()  # records changed since their last snapshot
+        self.bytes_since_snapshot = 0
+        self.errors: deque[tuple[float, str, str, str]] = deque(maxlen=_ERRORS_KEPT)
+        self._untold: deque[tuple[int, Callable[[], object]]] = deque()
+        self._durables: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self.deliveries = Deliveries(self)
+        self.calls = Calls(self)
+        self.flow = Flow(self)
+        self.timers = Timers(self)
+        self.tasks = Tasks(self)
+        self.attendance = Attendance(self)
+        state.mover = self.flow.ask_to_move
+        state.plan = self.flow.plan_of
+
+    @property
+    def experiment(self) -> Experiment:
+        """The version of the experiment that runs now."""
+        return self._experiment()
+
+    @property
+    def app(self) -> str:
+        found: str = self.state.session.app
+        return found
+
+    # ---------------------------------------------------------------- for participants
+
+    async def join(self, *, visitor: str = "", label: str = "", params: Mapping[str, str] | None = None) -> str:
+        """A player's token; the same for the same visitor or label. Durable when it returns."""
+        return await self.flow.join(visitor=visitor, label=label, params=params)
+
+    async def visitor_token(self, visitor: str) -> str | None:
+        """The token of the player that a visitor became, if they joined."""
+        player = self.state.visitors.get(visitor)
+        await self.durable()
+        return None if player is None else self._token(player)
+
+    def players(self) -> list[PlayerLine]:
+        """Everybody, in the order of joining."""
+        return [
+            PlayerLine(player.name, player.id, self._token(player.id), player._about.get("page", ""), player.online)
+            for player in self.state.everybody
+        ]
+
+    async def page(self, token: str, frame: Frame) -> Rendering:
+        """What this player is to see now; see `Flow.page`. Raises NotFound."""
+        return await self.flow.page(self._player(token), frame)
+
+    async def submit(self, token: str, stay: int, data: Mapping[str, list[str]]) -> None:
+        """Leave the page of that stay, once. Durable when it returns. Raises NotFound."""
+        await self.flow.submit(self._player(token), stay, data)
+
+    async def retry(self, token: str) -> None:
+        """Enter the page again that could not be entered. Raises NotFound."""
+        await self.flow.retry(self._player(token))
+
+    def _player(self, token: str) -> Player:
+        player = self.state.tokens.get(token)
+        if player is None:
+            raise NotFound("no such player")
+        return self.state.player(player)
+
+    def _token(self, player: int) -> str:
+        token = self.flow.private(player)._fields["token"]
+        assert isinstance(token, str)
+        return token
+
+    # ---------------------------------------------------------------- committing and telling
+
+    def commit(
+        self,
+        transaction: Transaction,
+        cause: Cause,
+        value: bytes = b"null",
+        outcome: Outcome | None = None,
+        result: bytes = b"null",
+        answering: tuple[Document, bytes] | None = None,
+    ) -> int:
+        """Make a transaction an entry and give it to the journal; gives its seq.
+
+        What it raises leaves nothing behind but the transaction, which the caller undoes.
+        """
+        if self.failure is not None:
+            raise JournalUnavailable(str(self.failure))
+        transaction.check()
+        patches, values = transaction.patches()
+        sends: list[Send] = []
+        texts: list[bytes] = []
+        volatile: list[tuple[Notice, bytes]] = []
+        for said in transaction.said:
+            what = said.what
+            if isinstance(what, Notice):
+                sends.append(Send(what.name, what.to, list(what.but), what.where, what.keep, what.sender))
+                texts.append(said.data)
+            elif isinstance(what, Volatile):
+                volatile.append((what.notice, said.data))
+            elif isinstance(what, Leave):
+                sends.append(Send("!go", [what.player]))
+                texts.append(said.data)
+        seq = 0
+        if patches or sends or outcome is not None:
+            before = self.chain.seq, self.chain.digest
+            entry = Entry(before[0] + 1, self.clock.now(), cause, patches, sends, outcome)
+            row = self.chain.row(entry, [value, *values, *texts, result])
+            size = len(row.text) + len(row.values)
+            if size > self.limits.entry:
+                self.chain.back_to(*before)
+                raise TooLarge(
+                    f"one step of {type(cause).__name__} wrote and said {size:,} bytes; at most {self.limits.entry:,} fit in one entry"
+                )
+            try:
+                self.journal.append(self, row, self._description())
+            except JournalError:
+                self.chain.back_to(*before)
+                raise
+            seq = entry.seq
+            self.bytes_since_snapshot += size
+            changed = self.changed
+            for patch in patches:
+                changed.add(patch.record)
+            if sends or answering is not None:
+                self.tell(self.deliveries.committed(seq, sends, texts, answering))
+        for notice, data in volatile:
+            self.tell_function(self.deliveries.volatile(notice, data))
+        if transaction.begun:
+            loop = asyncio.get_running_loop()
+            for begun in transaction.begun:
+                loop.call_soon(begun, context=Context())
+        return seq
+
+    _described: tuple[bool, float | None] | None = None
+
+    def _description(self) -> Description | None:
+        """The stream's index line, where it has changed."""
+        now = (bool(self.state.tokens), self.timers.next_due())
+        if now == self._described:
+            return None
+        self._described = now
+        hidden = self.state.hidden._fields
+        return Description(app=hidden.get("app", ""), created=hidden.get("created", 0.0), joined=now[0], due=now[1])
+
+    def tell(self, delivery: Delivery) -> None:
+        """Deliver once everything that has been executed so far is durable."""
+        self.tell_function(delivery.go)
+
+    def tell_function(self, function: Callable[[], object]) -> None:
+        if self.durable_seq >= self.chain.seq:
+            function()
+        else:
+            self._untold.append((self.chain.seq, function))
+
+    def stored(self, seq: int) -> None:
+        """The journal: everything up to `seq` is durable."""
+        self.durable_seq = seq
+        untold = self._untold
+        while untold and untold[0][0] <= seq:
+            untold.popleft()[1]()
+        durables = self._durables
+        while durables and durables[0][0] <= seq:
+            waiter = durables.popleft()[1]
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def failed(self, error: JournalError) -> None:
+        """The journal: what is not stored will not be. Memory is not the truth any more."""
+        self.failure = error
+        self._untold.clear()
+        for _, waiter in self._durables:
+            if not waiter.done():
+                waiter.set_exception(JournalUnavailable(str(error)))
+        self._durables.clear()
+        self.deliveries.lose_everybody()
+        self.tasks.cancel()
+        self.timers.stop()
+        self.on_failure(self)
+
+    async def durable(self) -> None:
+        """Return when everything that has been executed so far is on disk. Raises JournalUnavailable."""
+        if self.failure is not None:
+            raise JournalUnavailable(str(self.failure))
+        if self.durable_seq >= self.chain.seq:
+            return
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._durables.append((self.chain.seq, waiter))
+        await waiter
+
+    # ---------------------------------------------------------------- running author code
+
+    def activity(self, record: Record, label: str) -> Activity:
+        """For whom and where author code runs."""
+        if isinstance(record, Player):
+            return Activity(self.tasks, record, record.app, record.round, label)
+        return Activity(self.tasks, record, self.app, 0, label)
+
+    def start(
+        self, coroutine: Coroutine[Any, Any, Any], run: Run, on_task: Callable[[Any], None] | None = None
+    ) -> None:
+        """Step author code; what does not wait for anything has ended when this returns."""
+        token = current.set(run.activity)
+        try:
+            self.segments.run(coroutine, run, on_task=on_task)
+        finally:
+            current.reset(token)
+
+    def step(self, function: Callable[[], Any], run: Run) -> None:
+        """Call a plain function as one transaction."""
+        token = current.set(run.activity)
+        run.begin()
+        try:
+            value = function()
+            run.returned(value)
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            run.raised(error)
+        finally:
+            current.reset(token)
+
+    async def perform(
+        self, cause: Cause, record: Record, label: str, coroutine: Coroutine[Any, Any, Any], value: bytes = b"null"
+    ) -> Any:
+        """Run a coroutine as an activity and await its end; gives what it returned or raises what it raised.
+
+        What it did is not necessarily durable yet: call `durable()` before telling anybody.
+        """
+        run = Awaited(self, cause, self.activity(record, label), value)
+
+        def on_task(task: Any) -> None:
+            run.waiter = asyncio.get_running_loop().create_future()
+
+        self.start(coroutine, run, on_task)
+        if run.waiter is not None:
+            await asyncio.shield(run.waiter)
+        if run.error is not None:
+            raise run.error
+        return run.value_returned
+
+    async def close(self) -> None:
+        """Stop tasks and timers, say good-bye, wait until everything is durable."""
+        self.timers.stop()
+        self.tasks.cancel()
+        self.attendance.stop()
+        self.deliveries.say_goodbye()
+        if self.failure is None:
+            await self.durable()

@@ -1,0 +1,92 @@
+"""What running author code may ask for: tasks, threads, waiting for the disk, outcomes kept for replay."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from promptgrimoire.commands import TaskStepped
+from promptgrimoire.context import current
+from promptgrimoire.errors import AuthorError
+from promptgrimoire.runtime.activities import Run
+from promptgrimoire.state.records import Record
+from promptgrimoire.state.values import encode
+
+if TYPE_CHECKING:
+    from promptgrimoire.runtime.host import Host
+
+
+class Tasks:
+    """Services of one session's running author code (see `promptgrimoire.context.Services`)."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self.going: set[asyncio.Task[Any]] = set()
+
+    def spawn(self, coroutine: Coroutine[Any, Any, Any], name: str) -> None:
+        """Start a task when the open transaction commits; it dies with the server (see `restart`)."""
+        if not inspect.iscoroutine(coroutine):
+            raise AuthorError(
+                f"spawn: expected a coroutine, as in spawn(watch(session)), found {type(coroutine).__name__}"
+            )
+        host = self._host
+        if len(self.going) >= host.limits.tasks:
+            coroutine.close()
+            raise AuthorError(f"at most {host.limits.tasks} tasks of one session run at once")
+        activity = current.get()
+        record: Record = activity.record if activity is not None else host.state.session
+        transaction = host.state.writing()
+        transaction.begun.append(partial(self.start, coroutine, record, name or coroutine.__qualname__))
+
+    def start(self, coroutine: Coroutine[Any, Any, Any], record: Record, name: str) -> None:
+        """Run a coroutine for a record, in segments of its own."""
+        host = self._host
+        if host.failure is not None:
+            coroutine.close()
+            return
+        run = Run(host, TaskStepped(name), host.activity(record, name))
+        host.start(coroutine, run, self.keep)
+
+    def keep(self, task: asyncio.Task[Any]) -> None:
+        self.going.add(task)
+        task.add_done_callback(self.going.discard)
+
+    def cancel(self) -> None:
+        for task in list(self.going):
+            task.cancel()
+
+    def after(self, seconds: float, handler: Callable[..., Any], arguments: tuple[Any, ...]) -> int:
+        return self._host.timers.set(seconds, handler, arguments)
+
+    async def durable(self) -> None:
+        """Commit what has been written so far, and return when it is on disk."""
+        await asyncio.sleep(0)  # the suspension commits
+        await self._host.durable()
+
+    async def external(self, awaitable: Awaitable[Any]) -> Any:
+        """Await something outside; its outcome is journaled, so that replay has it."""
+        activity = current.get()
+        value = await awaitable
+        session = self._host.state.hidden
+        writing = self._host.state.writing()
+        label = activity.label if activity is not None else ""
+        encode(value)
+        writing.assign(session, "external", {"of": label, "value": value})
+        return value
+
+    async def in_thread(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        """Call a blocking function in a thread: plain values in and out."""
+        for argument in arguments:
+            if isinstance(argument, Record):
+                raise AuthorError(
+                    f"in_thread: expected plain values, found {argument!r}; state cannot be read from another thread. Pass the fields that are needed."
+                )
+        return await asyncio.to_thread(_without_context, function, arguments)
+
+
+def _without_context(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    current.set(None)
+    return function(*arguments)

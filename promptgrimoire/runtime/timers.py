@@ -1,0 +1,175 @@
+"""Durable deadlines: `after` and `@every`. What fell due while the server was away fires at once, once."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from promptgrimoire.commands import Ticked, TimerFired
+from promptgrimoire.errors import AuthorError
+from promptgrimoire.runtime.activities import Run
+from promptgrimoire.state.records import Record
+
+if TYPE_CHECKING:
+    from promptgrimoire.runtime.clock import Handle
+    from promptgrimoire.runtime.host import Host
+
+log = logging.getLogger("promptgrimoire.timers")
+
+
+class Timers:
+    """Deadlines of one session.
+
+    `after` deadlines are fields of the session's hidden record: `timers = {id: (due, handler, arguments)}`. `@every` handlers run
+    while somebody is here; a handler that still runs when its next turn comes skips that turn.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._handle: Handle | None = None
+        self._planned: float | None = None
+        self._ticks: dict[str, float] = {}  # @every handler -> when it is due
+        self._ticking: set[str] = set()
+        self._stopped = False
+
+    # ---------------------------------------------------------------- after
+
+    def set(self, seconds: float, handler: Callable[..., Any], arguments: tuple[Any, ...]) -> int:
+        """A deadline as part of the open transaction. Raises AuthorError for what could not be found after a restart."""
+        host = self._host
+        module = host.experiment.module
+        name = getattr(handler, "__name__", repr(handler))
+        if getattr(module, name, None) is not handler:
+            raise AuthorError(
+                f"after(…, {name}): expected a function defined at the top level of the experiment's module, so that it is found "
+                f"again after a restart; move {name} there and pass what it needs as arguments"
+            )
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < 10**9:
+            raise AuthorError(f"after: expected seconds from 0 to 10^9, found {seconds!r}")
+        hidden = host.state.hidden
+        transaction = host.state.writing()
+        number: int = hidden._fields.get("timer", 0) + 1
+        transaction.assign(hidden, "timer", number)
+        if "timers" not in hidden._fields:
+            transaction.assign(hidden, "timers", {})
+        hidden._fields["timers"][str(number)] = (host.clock.now() + seconds, name, arguments)
+        transaction.begun.append(self.plan)
+        return number
+
+    def next_due(self) -> float | None:
+        """The next durable deadline, seconds since 1970."""
+        timers = self._host.state.hidden._fields.get("timers")
+        return min((due for due, _, _ in timers.values()), default=None) if timers else None
+
+    # ---------------------------------------------------------------- running
+
+    def plan(self) -> None:
+        """Look at all deadlines and have the clock call at the next one."""
+        if self._stopped:
+            return
+        host = self._host
+        due = self.next_due()
+        if host.state.online:
+            now = host.clock.now()
+            for handler in host.experiment.every:
+                self._ticks.setdefault(handler.name, now + handler.seconds)
+            ticks = [self._ticks[handler.name] for handler in host.experiment.every]
+            due = min([*ticks, due] if due is not None else ticks, default=None)
+        if due == self._planned and self._handle is not None:
+            return
+        if self._handle is not None:
+            self._handle.cancel()
+        self._planned = due
+        self._handle = None if due is None else host.clock.at(due, self._fire)
+
+    def stop(self) -> None:
+        self._stopped = True
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _fire(self) -> None:
+        self._handle = self._planned = None
+        host = self._host
+        now = host.clock.now()
+        timers = host.state.hidden._fields.get("timers") or {}
+        for key in sorted(
+            (key for key, (due, _, _) in timers.items() if due <= now), key=lambda key: (timers[key][0], int(key))
+        ):
+            self._run_timer(key)
+        if host.state.online:
+            for handler in host.experiment.every:
+                if self._ticks.get(handler.name, now + 1) <= now:
+                    missed = int((now - self._ticks[handler.name]) / handler.seconds)
+                    self._ticks[handler.name] += (missed + 1) * handler.seconds
+                    self._tick(handler)
+        else:
+            self._ticks.clear()
+        self.plan()
+
+    def _run_timer(self, key: str) -> None:
+        host = self._host
+        timers = host.state.hidden._fields["timers"]
+        _due, name, arguments = timers[key]
+        handler = getattr(host.experiment.module, name, None)
+        about = next((argument for argument in arguments if isinstance(argument, Record)), host.state.session)
+        run = _TimerRun(host, TimerFired(int(key), name), host.activity(about, f"after:{name}"), key)
+
+        async def firing() -> None:
+            del host.state.hidden._fields["timers"][key]
+            if handler is None:
+                raise AuthorError(f"the timer's function {name} does not exist any more in {host.app}")
+            result = handler(*arguments)
+            if inspect.isawaitable(result):
+                await result
+
+        host.start(firing(), run, host.tasks.keep)
+
+    def _tick(self, handler: Any) -> None:
+        if handler.name in self._ticking:
+            return
+        host = self._host
+        run = _TickRun(
+            host, Ticked(handler.name), host.activity(host.state.session, f"every:{handler.name}"), self._ticking
+        )
+        self._ticking.add(handler.name)
+
+        async def ticking() -> None:
+            result = handler.function(host.state.session)
+            if inspect.isawaitable(result):
+                await result
+
+        host.start(ticking(), run, host.tasks.keep)
+
+
+class _TimerRun(Run):
+    """A deadline's handler. One that fails is not tried again: what it wrote is undone, and the deadline is gone."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, host: Host, cause: TimerFired, activity: Any, key: str) -> None:
+        super().__init__(host, cause, activity)
+        self._key = key
+
+    def ended(self, seq: int, value: object, error: BaseException | None) -> None:
+        host = self.host
+        timers = host.state.hidden._fields.get("timers") or {}
+        if error is not None and self._key in timers and host.failure is None:
+            run = Run(host, self.cause, self.activity)
+            host.step(lambda: timers.pop(self._key), run)
+
+
+class _TickRun(Run):
+    """One turn of an @every handler."""
+
+    __slots__ = ("_ticking",)
+
+    def __init__(self, host: Host, cause: Ticked, activity: Any, ticking: set[str]) -> None:
+        super().__init__(host, cause, activity)
+        self._ticking = ticking
+
+    def ended(self, seq: int, value: object, error: BaseException | None) -> None:
+        assert isinstance(self.cause, Ticked)
+        self._ticking.discard(self.cause.handler)

@@ -1,0 +1,44 @@
+"""Which line of the author's code is running: for the journal, errors and the codebook. Reads frames, opens no file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+_FRAMEWORK = str(Path(__file__).resolve().parent.parent) + "/"
+_DEEPEST = 40
+
+
+class Lines:
+    """Names lines of one experiment, relative to its project folder (`market/__init__.py:12`)."""
+
+    def __init__(self, project: str | Path | None = None) -> None:
+        self._project = str(Path(project).resolve()) + "/" if project else ""
+        self._names: dict[str, str] = {}  # file name as compiled -> name to show, "" where it is not the author's
+
+    def _name(self, file: str) -> str:
+        if file.startswith(_FRAMEWORK) or file.startswith("<frozen"):
+            name = ""
+        elif self._project:
+            name = file.removeprefix(self._project) if file.startswith(self._project) else ""
+        else:
+            name = Path(file).name
+        self._names[file] = name
+        return name
+
+    def here(self) -> str:
+        """`file:line` of the innermost frame that is the author's, or "" where none is on the stack."""
+        frame = sys._getframe(1)
+        names = self._names
+        for _ in range(_DEEPEST):
+            file = frame.f_code.co_filename
+            name = names.get(file)
+            if name is None:
+                name = self._name(file)
+            if name:
+                return f"{name}:{frame.f_lineno}"
+            outer = frame.f_back
+            if outer is None:
+                return ""
+            frame = outer
+        return ""

@@ -1,0 +1,197 @@
+"""All that one session knows, in memory: its records, by key. Pure: no I/O, no clock.
+
+Owns the records and their indexes (token, label, visitor -> player); the transaction that is open, if one is. Never decides
+anything: the host does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
+
+import msgspec
+
+from promptgrimoire.errors import JournalDamaged, NoTransaction
+from promptgrimoire.ids import SESSION_KEY, group_key, hidden, player_key
+from promptgrimoire.state.lines import Lines
+from promptgrimoire.state.patches import Patch, apply
+from promptgrimoire.state.records import Group, Hidden, Player, Players, Record, Session
+from promptgrimoire.state.transaction import Transaction
+
+
+class Archive(Protocol):
+    """The past of a record; the host answers from the journal."""
+
+    async def history(self, record: Record, field: str) -> list[Any]: ...
+
+    async def at(self, record: Record, moment: Any) -> Any: ...
+
+
+class SessionState:
+    """Records of one session.
+
+    `everybody` is the one collection of all players, in order of their ids; it is replaced when somebody joins.
+    """
+
+    def __init__(self, id: str, lines: Lines | None = None) -> None:
+        self.id = id
+        self.lines = lines or Lines()
+        self.transaction: Transaction | None = None
+        self.records: dict[str, Record] = {}
+        self.everybody: Players = Players()
+        self.tokens: dict[str, int] = {}
+        self.labels: dict[str, int] = {}
+        self.visitors: dict[str, int] = {}
+        self.names: dict[str, int] = {}
+        self.online: set[int] = set()
+        self.archive: Archive | None = None
+        self.fields: dict[type[Record], dict[str, Any]] = {}  # declared fields (PlayerFields) by kind of record
+        self.mover: Callable[[Player, Any], None] | None = None  # what `player.show_page = …` does
+        self.plan: Callable[[Player], list[str]] = lambda player: []
+        self.session: Session = self._make(SESSION_KEY)
+        self.hidden = self.record(hidden(SESSION_KEY))
+
+    # ---------------------------------------------------------------- records
+
+    def record(self, key: str) -> Record:
+        """The record of that key; made where it is not there yet."""
+        found = self.records.get(key)
+        return found if found is not None else self._make(key)
+
+    def _make(self, key: str) -> Any:
+        try:
+            if key.startswith("!"):
+                record: Record = Hidden(self, key)
+            elif key == SESSION_KEY:
+                record = Session(self, key)
+            elif key[0] == "p":
+                record = Player(self, key, int(key[1:]))
+                self.everybody = Players((*self.everybody, record), scope=())
+            elif key[0] == "g":
+                record = Group(self, key, int(key[1:]))
+            else:
+                raise ValueError(key)
+        except (ValueError, IndexError):
+            raise JournalDamaged(f"session {self.id}: no such kind of record: {key!r}") from None
+        self.records[key] = record
+        return record
+
+    def resolve(self, key: str) -> Any:
+        """The handle that a stored reference means."""
+        return self.record(key)
+
+    def player(self, id: int) -> Player:
+        found = self.records[player_key(id)]
+        assert isinstance(found, Player)
+        return found
+
+    @property
+    def groups(self) -> list[Group]:
+        return [record for record in self.records.values() if isinstance(record, Group)]
+
+    def writing(self) -> Transaction:
+        """The open transaction; raises NoTransaction where there is none."""
+        transaction = self.transaction
+        if transaction is None:
+            raise NoTransaction(
+                "State can be written only in hooks, live methods, timers and tasks, on the server's thread. "
+                "Start a task with spawn(…) to write from elsewhere, or return plain values from a thread and write them here."
+            )
+        return transaction
+
+    def create_player(
+        self, *, name: str, token: str, visitor: str = "", label: str = "", params: dict[str, str]
+    ) -> Player:
+        """A new player, as a write of the open transaction: undone with it."""
+        transaction = self.writing()
+        id = len(self.everybody) + 1
+        before = self.everybody
+        player = self.record(player_key(id))
+        assert isinstance(player, Player)
+        private = self.record(hidden(player_key(id)))
+        transaction.did(partial(self._forget, id, before))
+        for field, value in (
+            ("name", name),
+            ("token", token),
+            ("visitor", visitor),
+            ("label", label),
+            ("params", params),
+        ):
+            if value or field == "name":
+                transaction.assign(private, field, value)
+        self._index(id)
+        return player
+
+    def _forget(self, id: int, before: Players) -> None:
+        self.everybody = before
+        for record in (player_key(id), hidden(player_key(id))):
+            self.records.pop(record, None)
+        for index in (self.tokens, self.labels, self.visitors, self.names):
+            for key in [key for key, value in index.items() if value == id]:
+                del index[key]
+
+    def create_group(self, members: list[Player], name: str | None, app: str) -> Group:
+        """A new group, as a write of the open transaction."""
+        transaction = self.writing()
+        id = self.hidden._fields.get("groups", 0) + 1
+        transaction.assign(self.hidden, "groups", id)
+        group = self.record(group_key(id))
+        assert isinstance(group, Group)
+        transaction.did(partial(self.records.pop, group_key(id), None))
+        private = self.record(hidden(group_key(id)))
+        transaction.assign(private, "name", name or f"group{id}")
+        transaction.assign(private, "app", app)
+        self.set_members(group, members)
+        return group
+
+    def set_members(self, group: Group, members: list[Player]) -> None:
+        """Make exactly these the members; each leaves the group they were in."""
+        transaction = self.writing()
+        for member in members:
+            old = member.group
+            if old is not None and old is not group:
+                rest = [other.id for other in old.players if other is not member]
+                transaction.assign(self.record(hidden(old._key)), "members", tuple(rest))
+            transaction.assign(self.record(hidden(member._key)), "group", group.id)
+        transaction.assign(self.record(hidden(group._key)), "members", tuple(member.id for member in members))
+
+    # ---------------------------------------------------------------- indexes, snapshots
+
+    def _index(self, id: int) -> None:
+        fields = self.record(hidden(player_key(id)))._fields
+        for index, name in (
+            (self.tokens, "token"),
+            (self.labels, "label"),
+            (self.visitors, "visitor"),
+            (self.names, "name"),
+        ):
+            value = fields.get(name)
+            if value:
+                index[value] = id
+
+    def reindex(self) -> None:
+        """Build the indexes anew, after loading."""
+        for player in self.everybody:
+            self._index(player.id)
+
+    def apply(self, patch: Patch, value: msgspec.Raw | bytes) -> None:
+        """One patch of the journal, silently."""
+        if patch.record.startswith("!"):
+            self.record(patch.record[1:])  # a player without a field of their own is known by what the framework keeps
+        owner = self.record(patch.record)
+        field = patch.path[0]
+        place = (patch.app, patch.round)
+        if owner._written.get(field) != place:
+            owner._turn_page(field, patch.app, patch.round)
+        apply(owner._fields, owner, patch, value, self.resolve)
+
+    def snapshot(self, key: str) -> bytes:
+        """A record's content as JSON text, for `restore`."""
+        return self.records[key]._snapshot()
+
+    def restore(self, key: str, text: bytes) -> None:
+        """A record's content, as `snapshot` gave it."""
+        if key.startswith("!"):
+            self.record(key[1:])
+        self.record(key)._restore(text)

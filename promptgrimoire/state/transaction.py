@@ -1,0 +1,225 @@
+"""One transaction: gathers patches and sends, undoes them, hands them over as the parts of an entry. No I/O, no clock."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from promptgrimoire.errors import OriginalChanged
+from promptgrimoire.state.observables import adopt
+from promptgrimoire.state.observed import attach, consistent, detach
+from promptgrimoire.state.patches import Operation, Patch, apply
+from promptgrimoire.state.values import SCALARS, Reference, encode
+
+if TYPE_CHECKING:
+    from promptgrimoire.state.records import Record
+    from promptgrimoire.state.session_state import SessionState
+
+MISSING = object()
+
+
+class Write:
+    """One recorded change and how to take it back."""
+
+    __slots__ = ("handling", "patch", "undo", "value")
+
+    def __init__(self, patch: Patch, value: bytes, undo: Callable[[], object], handling: BaseException | None) -> None:
+        self.patch = patch
+        self.value = value
+        self.undo = undo
+        self.handling = handling  # the exception that was being handled when this was written
+
+
+class Said:
+    """One message, held back until the transaction is durable. `what` is opaque here; `data` is its JSON."""
+
+    __slots__ = ("data", "handling", "what")
+
+    def __init__(self, what: Any, data: bytes, handling: BaseException | None) -> None:
+        self.what = what
+        self.data = data
+        self.handling = handling
+
+
+class Transaction:
+    """Opened by the session's host while author code is being stepped; there is at most one per session.
+
+    `begun` are callables to run once it has been committed (tasks, timers and calls started in it).
+    """
+
+    __slots__ = ("app", "begun", "originals", "outer", "round", "said", "state", "touched", "writes")
+
+    def __init__(self, state: SessionState, app: str = "", round: int = 0) -> None:
+        self.state = state
+        self.app = app
+        self.round = round
+        self.writes: list[Write] = []
+        self.said: list[Said] = []
+        self.begun: list[Callable[[], object]] = []
+        self.originals: list[tuple[Any, bytes, str, str]] = []
+        self.touched: list[Any] = []
+        self.outer = sys.exc_info()[1]  # being handled by our caller, not by the author
+
+    # ---------------------------------------------------------------- writing
+
+    def assign(self, record: Record, name: str, value: Any) -> None:
+        """`record.name = value`. Raises NotStorable before anything changed."""
+        fields = record._fields
+        old = fields.get(name, MISSING)
+        if type(value) in SCALARS:
+            text = encode(value)
+            stored = value
+        elif value is old and not isinstance(value, Reference):
+            return  # `player.items += [1]` ends with assigning the list to its own slot
+        else:
+            stored = adopt(value, record, name)
+            text = encode(stored)
+            if stored is not value:
+                self.originals.append((value, text, name, self.state.lines.here()))
+        if old is MISSING:
+            undo: Callable[[], object] = partial(fields.pop, name, None)
+        else:
+            undo = partial(_put_back, record, name, old)
+        self.record(record, "set", [name], text, undo)
+        if old is not MISSING:
+            detach(old)
+        fields[name] = stored
+
+    def remove(self, record: Record, name: str) -> None:
+        """`del record.name`; the field must exist."""
+        old = record._fields[name]
+        self.record(
+            record, "delete", [name], None, partial(_put_back_in_order, record, dict(record._fields), name, old)
+        )
+        detach(old)
+        del record._fields[name]
+
+    def record(
+        self,
+        owner: Any,
+        op: Operation,
+        path: list[Any],
+        value: bytes | None,
+        undo: Callable[[], object],
+        *,
+        at: int = 0,
+        count: int = 0,
+    ) -> None:
+        """Note a change that is about to be made (the Recorder of observables)."""
+        state = self.state
+        app, round = owner._place(self)
+        field = path[0]
+        if owner._written.get(field) != (app, round):
+            undo = partial(_both, undo, owner._turn_page(field, app, round))
+        patch = Patch(owner._key, op, path, at, count, app, round, state.lines.here())
+        handling = sys.exc_info()[1]
+        if handling is self.outer:
+            handling = None
+        self.writes.append(Write(patch, value if value is not None else b"null", undo, handling))
+        if len(path) > 1 or op != "set":
+            self.touched.append((owner, field))
+
+    def copied(self, original: Any, value: bytes, path: list[Any]) -> None:
+        """A copy of `original`, which read `value`, was stored inside a container (see `check`)."""
+        self.originals.append((original, value, str(path[0]), self.state.lines.here()))
+
+    def say(self, what: Any, data: bytes) -> None:
+        """Hold a message back until this transaction is durable."""
+        handling = sys.exc_info()[1]
+        self.said.append(Said(what, data, None if handling is self.outer else handling))
+
+    def did(self, undo: Callable[[], object]) -> None:
+        """Register how to take back a change that is not part of the state (an index)."""
+        self.writes.append(Write(Patch("", "set", []), b"", undo, None))
+
+    # ---------------------------------------------------------------- ending
+
+    def check(self) -> None:
+        """Before a commit: raises OriginalChanged where an assigned container was changed afterwards."""
+        for original, text, name, line in self.originals:
+            if encode(original) != text:
+                kind = type(original).__name__
+                raise OriginalChanged(
+                    f"{line}: '{name}' was assigned a {kind}, and that {kind} was changed afterwards; the change is not "
+                    f"part of the state, which holds a copy. Change the stored one: write `….{name}` where you change it, "
+                    f"or assign after the last change."
+                )
+        for owner, field in self.touched:
+            container = owner._fields.get(field)
+            if container is not None and not consistent(container):
+                raise OriginalChanged(
+                    f"'{field}' of {owner!r} was changed by code that bypasses its methods (heapq and bisect.insort do so). "
+                    f"Change a copy and assign it: `items = list(….{field}); heapq.heappush(items, x); ….{field} = items`."
+                )
+
+    def mark(self) -> tuple[int, int, int, int]:
+        """A savepoint for `back_to`; savepoints nest."""
+        return len(self.writes), len(self.said), len(self.begun), len(self.originals)
+
+    def back_to(self, mark: tuple[int, int, int, int]) -> None:
+        """Take back everything since `mark`."""
+        writes, said, begun, originals = mark
+        for write in reversed(self.writes[writes:]):
+            write.undo()
+        del self.writes[writes:], self.said[said:], self.begun[begun:], self.originals[originals:]
+
+    def undo(self, error: BaseException | None = None) -> None:
+        """Take everything back, except what was written or said while `error` was being handled."""
+        kept_writes, kept_said = [], []
+        if error is not None:
+            handled = _chain(error)
+            kept_writes = [
+                write for write in self.writes if write.handling is not None and id(write.handling) in handled
+            ]
+            kept_said = [said for said in self.said if said.handling is not None and id(said.handling) in handled]
+        self.back_to((0, 0, 0, 0))
+        self.touched.clear()
+        state = self.state
+        for write in kept_writes:
+            if not write.patch.path:
+                continue
+            owner = state.record(write.patch.record)
+            apply(owner._fields, owner, write.patch, write.value, state.resolve)
+            owner._written[write.patch.path[0]] = (write.patch.app, write.patch.round)
+            self.writes.append(Write(write.patch, write.value, _nothing, None))
+        if kept_writes:
+            state.reindex()
+        self.said = kept_said
+
+    def patches(self) -> tuple[list[Patch], list[bytes]]:
+        """What changed, and the values beside it."""
+        writes = [write for write in self.writes if write.patch.path]
+        return [write.patch for write in writes], [write.value for write in writes]
+
+
+def _chain(error: BaseException) -> set[int]:
+    """The exception and those during whose handling it was raised."""
+    found: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in found:
+        found.add(id(link))
+        link = link.__context__
+    return found
+
+
+def _put_back(record: Record, name: str, old: Any) -> None:
+    detach(record._fields.get(name))
+    record._fields[name] = old
+    attach(old, record, name)
+
+
+def _put_back_in_order(record: Record, fields: dict[str, Any], name: str, old: Any) -> None:
+    record._fields.clear()
+    record._fields.update(fields)
+    attach(old, record, name)
+
+
+def _both(first: Callable[[], object], second: Callable[[], object]) -> None:
+    first()
+    second()
+
+
+def _nothing() -> None:
+    """A kept clean-up write is not taken back again."""
