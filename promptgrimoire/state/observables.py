@@ -81,14 +81,6 @@ class _Adopting(Attached):
     def _adopt(self, value: Any, hint: Any) -> Any:
         return adopt(value, self, hint)
 
-    def _probe(self, value: Any) -> None:
-        try:
-            if type(value) not in SCALARS:
-                _stored(value, None, None, 0)
-        except Refusal as refusal:
-            raise located(self, NotStorable(refusal.text())) from None
-        self._encode(value)
-
     def _check_key(self, key: Any) -> None:
         try:
             _check_key(key, 0)

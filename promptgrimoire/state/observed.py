@@ -95,10 +95,6 @@ class Attached(Observed):
         """Raises NotStorable for what cannot be a dict key or a member."""
         raise NotImplementedError
 
-    def _probe(self, value: Any) -> None:
-        """Raises NotStorable for what cannot be stored, and attaches nothing."""
-        raise NotImplementedError
-
     def _encode(self, value: Any) -> bytes:
         try:
             return encode(value)

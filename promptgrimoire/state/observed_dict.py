@@ -10,7 +10,6 @@ from typing import Any
 
 from promptgrimoire.state.observed import (
     Attached,
-    Recorder,
     attach,
     detach,
     place_of,
@@ -30,29 +29,37 @@ class DictChanges(Attached, dict[Any, Any]):
     _plain = dict
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        hash(key)  # a TypeError as of a plain dict
-        owner, path, recorder = recorder_of(self)
-        self._set(owner, path, recorder, key, value)
+        self._set({key: value})  # raises TypeError for what is not hashable, as a plain dict does
 
-    def _set(self, owner: Any, path: list[Any], recorder: Recorder, key: Any, value: Any) -> None:
-        old = dict.get(self, key, _MISSING)
-        if value is old and isinstance(value, Attached):
-            return  # `votes["a"] += [1]` ends with assigning the inner list to its own slot
-        step = key if type(key) is str else self._key_form(key)
-        stored = value if type(value) in SCALARS else self._checked(value, key)
+    def _set(self, new: dict[Any, Any]) -> None:
+        """Set keys, each a change of its own; none is set if one of keys and values cannot be stored."""
+        owner, path, recorder = recorder_of(self)
+        prepared: list[tuple[Any, Any, Any, Any, bytes]] = []
+        done = 0
         try:
-            text = self._encode(stored)
-            recorder.record(owner, "set", [*path, step], text, partial(_undo_set, self, key, old, stored))
+            for key, value in new.items():
+                if isinstance(value, Attached) and value is dict.get(self, key):
+                    continue  # `votes["a"] += [1]` ends with assigning the inner list to its own slot
+                step = key if type(key) is str else self._key_form(key)
+                stored = value if type(value) in SCALARS else self._checked(value, key)
+                prepared.append((key, value, step, stored, b""))
+                prepared[-1] = (key, value, step, stored, self._encode(stored))
+            for key, _, step, stored, text in prepared:
+                old = dict.get(self, key, _MISSING)
+                recorder.record(owner, "set", [*path, step], text, partial(_undo_set, self, key, old, stored))
+                dict.__setitem__(self, key, stored)
+                done += 1
+                if old is _MISSING:
+                    self._length += 1
+                else:
+                    detach(old)
         except BaseException:
-            detach(stored)
+            for _, _, _, stored, _ in prepared[done:]:
+                detach(stored)
             raise
-        dict.__setitem__(self, key, stored)
-        if old is _MISSING:
-            self._length += 1
-        else:
-            detach(old)
-        if stored is not value:
-            recorder.copied(value, text, [*path, step])
+        for _, value, step, stored, text in prepared:
+            if stored is not value:
+                recorder.copied(value, text, [*path, step])
 
     def _key_form(self, key: Any) -> Any:
         self._check_key(key)
@@ -116,14 +123,7 @@ class DictChanges(Attached, dict[Any, Any]):
         """As `dict.update`; nothing is changed if one of the keys or values cannot be stored."""
         new: dict[Any, Any] = {}
         new.update(*args, **named)
-        owner, path, recorder = recorder_of(self)
-        if len(new) > 1:
-            for key, value in new.items():
-                if type(key) is not str:
-                    self._key_form(key)
-                self._probe(value)
-        for key, value in new.items():
-            self._set(owner, path, recorder, key, value)
+        self._set(new)
 
     def __ior__(self, other: Any) -> Any:  # type: ignore[misc]
         self.update(other)
