@@ -6,6 +6,7 @@ Owns which error becomes which status and text; the traceback goes to the log, n
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from types import MappingProxyType
 from typing import NamedTuple
@@ -40,6 +41,10 @@ MOMENT = Plain(503, "One moment", "The server is busy for a moment. This page go
 BROKEN = Plain(500, "Something went wrong", "This is not your fault. Please tell the person who runs the study:")
 STATUSES = MappingProxyType({403: FOREIGN, 404: NOT_FOUND, 413: TOO_LARGE})
 REFUSALS = MappingProxyType({"rate": 429, "large": 413, "stale": 409, "unknown": 404, "busy": 503})
+
+
+# Links are credentials: the log names the session only.
+_CREDENTIAL = re.compile(r"([a-z0-9]{12})-[a-z0-9]{26}")
 
 
 def new_reference() -> str:
@@ -91,7 +96,8 @@ class Failures:
         plain, shown = _explain(error), ""
         if plain is BROKEN:
             shown = new_reference()
-            logger.error("%s %s failed, reference %s", request.method, request.url.path, shown, exc_info=error)
+            path = _CREDENTIAL.sub(r"\1-…", request.url.path)
+            logger.error("%s %s failed, reference %s", request.method, path, shown, exc_info=error)
         elif isinstance(error, JournalError):
             logger.error("Storage: %s", error)
         response = self._pages.answer(

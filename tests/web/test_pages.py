@@ -116,6 +116,8 @@ async def test_a_bug_is_a_page_with_a_reference_that_the_log_knows(
     reference = answer.text.split('class="reference">')[1].split("<")[0]
     assert reference in caplog.text
     assert "ZeroDivisionError: secret detail" in caplog.text
+    assert host.id in caplog.text
+    assert host.lines[0].token not in caplog.text  # a link is a credential
     assert answer.headers["referrer-policy"] == "no-referrer"
 
 
