@@ -20,8 +20,15 @@ from promptgrimoire.data.listing import changes
 from promptgrimoire.errors import GrimoireError
 from promptgrimoire.journal.sqlite import SqliteJournal
 from promptgrimoire.journal.verify import Report, verify, verify_stream
+from promptgrimoire.runtime.clock import SystemClock
+from promptgrimoire.runtime.gateway import Gateway
+from promptgrimoire.runtime.versions import Experiments
 from promptgrimoire.settings import Settings, SettingsError, read_settings
+from promptgrimoire.web.assets import Assets, static_folder
+from promptgrimoire.web.frame import page_frame
+from promptgrimoire.web.launch import launch
 from promptgrimoire.web.server import bind, run
+from promptgrimoire.web.socket import LiveSocket
 
 DATABASE = "promptgrimoire.sqlite3"
 SCHEME = "sqlite:///"
@@ -130,7 +137,13 @@ async def _serve(
     target: Path, database: Path, settings: Settings, listener: socket.socket, players: int, as_json: bool
 ) -> None:
     """Put journal, gateway and web together, and serve."""
-    raise GrimoireError(f"serving {target} is not wired to the runtime yet")
+    experiments = Experiments(target)
+    experiments.load_all()
+    assets = Assets(static_folder())
+    clock = SystemClock(asyncio.get_running_loop())
+    gateway = Gateway(experiments, SqliteJournal(database), clock, settings, page_frame(assets))
+    live = LiveSocket(gateway, settings)
+    await launch(gateway, assets, settings, listener, players=players, as_json=as_json, live=live)
 
 
 def _verify(options: argparse.Namespace) -> int:

@@ -34,6 +34,7 @@ class Submitted(msgspec.Struct, tag="submitted", frozen=True, omit_defaults=True
 
     player: int
     stay: int
+    submission: str = ""  # the id that the browser gave it
 
 
 class Rendered(msgspec.Struct, tag="rendered", frozen=True, omit_defaults=True):

@@ -1,24 +1,24 @@
 """Every error of promptgrimoire, in one tree.
 
-    GrimoireError
-    ├── AuthorError                what an experiment did wrong; names file, line and mend
-    │   ├── ExperimentError        an experiment that does not load: one or more problems
-    │   ├── NotStorable            a value that cannot be kept (also a TypeError)
-    │   ├── NotAttached            a container that is no longer part of the state was changed
-    │   ├── OriginalChanged        a list or dict was changed after it had been assigned
-    │   ├── NoTransaction          a write where no transaction is open
-    │   ├── ReadOnly               a built-in, or another session's record, was written (AttributeError)
-    │   ├── UnknownField           an undeclared field of a typed record was written (AttributeError)
-    │   ├── NotSerialisable        a return value or message that JSON cannot carry
-    │   └── TooLarge               an entry, value or message beyond its limit
-    ├── Reject                     raised by an author to refuse a call with a text of their own
-    ├── Refused                    a call or command that the framework refuses, with a code
-    ├── NotFound                   no such session, player, token
-    └── JournalError               storage
-        ├── JournalLocked          another server uses this file
-        ├── JournalTooNew          written by a newer version
-        ├── JournalDamaged         what was read is not what was written
-        └── JournalUnavailable     storage does not accept writes now (disk full, read-only, …)
+GrimoireError
+├── AuthorError                what an experiment did wrong; names file, line and mend
+│   ├── ExperimentError        an experiment that does not load: one or more problems
+│   ├── NotStorable            a value that cannot be kept (also a TypeError)
+│   ├── NotAttached            a container that is no longer part of the state was changed
+│   ├── OriginalChanged        a list or dict was changed after it had been assigned
+│   ├── NoTransaction          a write where no transaction is open
+│   ├── ReadOnly               a built-in, or another session's record, was written (AttributeError)
+│   ├── UnknownField           an undeclared field of a typed record was written (AttributeError)
+│   ├── NotSerialisable        a return value or message that JSON cannot carry
+│   └── TooLarge               an entry, value or message beyond its limit
+├── Reject                     raised by an author to refuse a call with a text of their own
+├── Refused                    a call or command that the framework refuses, with a code
+├── NotFound                   no such session, player, token
+└── JournalError               storage
+    ├── JournalLocked          another server uses this file
+    ├── JournalTooNew          written by a newer version
+    ├── JournalDamaged         what was read is not what was written
+    └── JournalUnavailable     storage does not accept writes now (disk full, read-only, …)
 """
 
 from __future__ import annotations

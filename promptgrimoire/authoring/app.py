@@ -237,7 +237,7 @@ def _declared(module: ModuleType, source: Source, report: Report) -> dict[str, t
                 declared[kind] = value
                 try:
                     declared_fields(value)
-                except Exception as problem:  # the author's type hints: anything can happen in them
+                except (NameError, TypeError, AttributeError, SyntaxError) as problem:
                     report.error(_at(source, name), f"{name}: a type hint cannot be read: {problem}")
             elif name == expected and not issubclass(value, base):
                 report.error(_at(source, name), f"{name}: write class {name}({base.__name__})")

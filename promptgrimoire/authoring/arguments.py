@@ -77,7 +77,7 @@ class Arguments:
         """`skip` leading parameters are not the browser's. Raises CannotValidate."""
         try:
             annotations = typing.get_type_hints(function, include_extras=True)
-        except Exception as problem:  # the author's expression: anything can happen in it
+        except (NameError, TypeError, AttributeError, SyntaxError) as problem:
             raise CannotValidate(f"a type hint cannot be read: {problem}") from None
         self.parameters = [
             _parameter(one, annotations.get(one.name, Any))
@@ -187,7 +187,7 @@ def _parameter(parameter: inspect.Parameter, hint: Any) -> Parameter:
     try:
         type_ = hints.type_info(hint)
         decoder = msgspec.json.Decoder(hint, strict=False, dec_hook=_refer)
-    except Exception as problem:  # whatever the author's classes raise while they are inspected
+    except (TypeError, ValueError, NameError, AttributeError, NotImplementedError) as problem:
         text = (
             str(problem)
             .replace(f"{__name__}._PlayerReference", "Player")

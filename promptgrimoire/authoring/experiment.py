@@ -1,7 +1,7 @@
 """Loads an experiment, checks it, and holds what was found: `load(path) -> Experiment`.
 
 Owns the order of loading; the module is checked in app.py, its pages in checks.py. All problems are reported
-together, in one ExperimentError. A version that is loaded stays usable whatever becomes of the files. Never runs a session.
+together, in one ExperimentError. A loaded version stays usable whatever becomes of the files. Never runs a session.
 """
 
 from __future__ import annotations

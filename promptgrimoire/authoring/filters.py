@@ -45,7 +45,7 @@ def to(value: Any, places: int = 2) -> str:
 def fmtnum(
     value: Any, pre: str = "", places: int = 2, post: str = "", sep: str = ",", decsep: str = ".", use_nbsp: bool = True
 ) -> str:
-    """A number for reading: `fmtnum(1234.5, pre="$")` is $1,234.50, with a true minus sign. Rounded half up, as people do."""
+    """A number for reading: `fmtnum(1234.5, pre="$")` is $1,234.50, with a true minus. Rounded half up."""
     number = Decimal(str(value)) if isinstance(value, float) else Decimal(value)
     if use_nbsp:
         pre, post = pre.replace(" ", "\u00a0"), post.replace(" ", "\u00a0")

@@ -16,7 +16,7 @@ from promptgrimoire.state.values import to_browser
 if TYPE_CHECKING:
     from promptgrimoire.state.session_state import SessionState
 
-Recipients = Player | Group | Session | Iterable[Player]
+Recipients = Any  # a player, a group, a session, or any iterable of players
 
 
 class Notice:
@@ -158,8 +158,6 @@ def _scope(state: SessionState, recipients: Recipients) -> tuple[list[int] | Non
         _same_session(state, recipients[0])
         return None, recipients.scope
     ids: dict[int, None] = {}
-    if isinstance(recipients, Record):
-        raise AuthorError(f"recipients: expected players, found {recipients!r}")
     for player in recipients:
         if not isinstance(player, Player):
             raise AuthorError(f"recipients: expected players, found {type(player).__name__}: {player!r}")

@@ -287,7 +287,7 @@ class Flow:
 
     # ---------------------------------------------------------------- submitting
 
-    async def submit(self, player: Player, stay: int, data: Mapping[str, list[str]]) -> None:
+    async def submit(self, player: Player, stay: int, submission: str, data: Mapping[str, list[str]]) -> None:
         """Leave the page of that stay, once; from a stale page nothing happens. Durable when it returns."""
         host = self._host
         async with host.calls.turn(player.id, host.settings.grace.submission):
@@ -297,7 +297,11 @@ class Flow:
                 return
             label = f"{private._fields.get('page', '')}.after_once"
             await host.perform(
-                Submitted(player.id, stay), player, label, self._leave(player, private, stay), to_browser(dict(data))
+                Submitted(player.id, stay, submission),
+                player,
+                label,
+                self._leave(player, private, stay),
+                to_browser(dict(data)),
             )
         run = self._go_on_now(player)
         if run is not None and run.waiter is not None:

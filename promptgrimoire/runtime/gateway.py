@@ -16,6 +16,7 @@ from promptgrimoire.ids import new_secret, new_session_id, session_of
 from promptgrimoire.journal.base import Journal, Stream
 from promptgrimoire.journal.entries import Chain
 from promptgrimoire.runtime.clock import Clock
+from promptgrimoire.runtime.flow import Frame
 from promptgrimoire.runtime.history import History
 from promptgrimoire.runtime.host import Host, Surroundings
 from promptgrimoire.runtime.recovery import Rebuilt, Snapshots, rebuild
@@ -36,7 +37,9 @@ _SERVER = "server"  # the stream that holds what belongs to no session
 class Gateway:
     """The sessions of one server."""
 
-    def __init__(self, experiments: Experiments, journal: Journal, clock: Clock, settings: Settings) -> None:
+    def __init__(
+        self, experiments: Experiments, journal: Journal, clock: Clock, settings: Settings, frame: Frame
+    ) -> None:
         self.experiments = experiments
         self.journal = journal
         self.clock = clock
@@ -45,7 +48,7 @@ class Gateway:
         loop = asyncio.get_running_loop()
         self.segments = Segments(loop)
         watchdog = Watchdog(settings.grace.watchdog)
-        self._around = Surroundings(journal, clock, self.segments, watchdog, settings)
+        self._around = Surroundings(journal, clock, self.segments, watchdog, settings, frame)
         self._hosts: dict[str, Host] = {}
         self._loading: dict[str, asyncio.Future[Host]] = {}
         self._touched: dict[str, float] = {}

@@ -46,13 +46,20 @@ class Surroundings:
     """What all hosts of one server share."""
 
     def __init__(
-        self, journal: Journal, clock: Clock, segments: Segments, watchdog: Watchdog, settings: Settings
+        self,
+        journal: Journal,
+        clock: Clock,
+        segments: Segments,
+        watchdog: Watchdog,
+        settings: Settings,
+        frame: Frame,
     ) -> None:
         self.journal = journal
         self.clock = clock
         self.segments = segments
         self.watchdog = watchdog
         self.settings = settings
+        self.frame = frame  # what a page needs around the author's part of it
 
 
 class PlayerLine(NamedTuple):
@@ -128,13 +135,16 @@ class Host:
             for player in self.state.everybody
         ]
 
-    async def page(self, token: str, frame: Frame) -> Rendering:
+    async def page(self, token: str) -> Rendering:
         """What this player is to see now; see `Flow.page`. Raises NotFound."""
-        return await self.flow.page(self._player(token), frame)
+        return await self.flow.page(self._player(token), self.around.frame)
 
-    async def submit(self, token: str, stay: int, data: Mapping[str, list[str]]) -> None:
-        """Leave the page of that stay, once. Durable when it returns. Raises NotFound."""
-        await self.flow.submit(self._player(token), stay, data)
+    async def submit(self, token: str, stay: int, submission: str, data: Mapping[str, list[str]]) -> None:
+        """Leave the page of that stay, once. Durable when it returns. Raises NotFound.
+
+        `submission` is the id that the browser gave it; the journal keeps it.
+        """
+        await self.flow.submit(self._player(token), stay, submission, data)
 
     async def retry(self, token: str) -> None:
         """Enter the page again that could not be entered. Raises NotFound."""

@@ -489,7 +489,31 @@ def _seed(record: Record, value: Any) -> None:
 
 _SETTERS: dict[str, Callable[[Record, Any], None]] = {"show_page": _move, "label": _label, "rng": _seed}
 _READ_ONLY = frozenset(
-    ["name", "id", "member_id", "session", "group", "groups", "app", "round", "online", "params", "settings", "players", "page_order", "others_in_group", "other_in_group", "others_in_session", "other_in_session", "get", "fields", "within", "history", "at", "rng"]
+    [
+        "name",
+        "id",
+        "member_id",
+        "session",
+        "group",
+        "groups",
+        "app",
+        "round",
+        "online",
+        "params",
+        "settings",
+        "players",
+        "page_order",
+        "others_in_group",
+        "other_in_group",
+        "others_in_session",
+        "other_in_session",
+        "get",
+        "fields",
+        "within",
+        "history",
+        "at",
+        "rng",
+    ]
 )
 
 

@@ -113,7 +113,8 @@ def _list_form(items: list[Any], depth: int) -> list[Any]:
         return items
     result: list[Any] = []
     for item in items:
-        if type(item) not in _NATURAL:
+        kind = type(item)
+        if kind not in _NATURAL and not (kind is int and _LEAST <= item <= _GREATEST):
             try:
                 item = _form(item, depth)
             except Refusal as refusal:
@@ -129,7 +130,8 @@ def _dict_form(items: dict[Any, Any], depth: int) -> dict[str, Any]:
         return items
     result = {}
     for key, item in items.items():
-        if type(item) not in _NATURAL:
+        kind = type(item)
+        if kind not in _NATURAL and not (kind is int and _LEAST <= item <= _GREATEST):
             try:
                 item = _form(item, depth)
             except Refusal as refusal:

@@ -15,7 +15,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp
-from starlette.websockets import WebSocket
 
 from promptgrimoire.settings import Settings
 from promptgrimoire.web.assets import AppStatic, Assets
@@ -35,7 +34,7 @@ def build_app(
     settings: Settings,
     assets: Assets,
     *,
-    live: ASGIApp | Callable[[WebSocket], object] | None = None,
+    live: ASGIApp | None = None,
     lifespan: Lifespan | None = None,
 ) -> ASGIApp:
     """`live` answers the websocket `/p/{token}/live`. `lifespan` opens and closes what the application is made from."""

@@ -71,6 +71,7 @@ class Assets:
     """The client's files in memory, compressed once, at start."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         whole = sha256()
         files: dict[str, bytes] = {}
         for path in sorted(folder.rglob("*")):
@@ -94,6 +95,10 @@ class Assets:
 
     def paths(self) -> list[str]:
         return list(self._files)
+
+    def text(self, path: str) -> str:
+        """A file's text, for what stands inside a page. Raises FileNotFoundError."""
+        return (self._folder / path).read_text("utf-8")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve `/static/{hash}/{path}`."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import logging
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
 from starlette.applications import Starlette
-from starlette.websockets import WebSocket
+from starlette.types import ASGIApp
 
 from promptgrimoire.settings import Settings
 from promptgrimoire.web.app import build_app
@@ -22,8 +22,6 @@ from promptgrimoire.web.seam import Gateway, Host
 from promptgrimoire.web.server import address_of, serve
 
 logger = logging.getLogger("promptgrimoire")
-
-Live = Callable[[WebSocket], Awaitable[None]]
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -43,7 +41,7 @@ async def launch(
     *,
     players: int = 0,
     as_json: bool = False,
-    live: Live | None = None,
+    live: ASGIApp | None = None,
     write: Callable[[str], object] = print,
 ) -> None:
     """Serve `gateway` until a signal comes. The gateway is opened and closed here."""

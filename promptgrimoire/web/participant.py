@@ -78,8 +78,10 @@ class Participants:
         """GET of `/p/{token}/`: the page where this participant is."""
         token = request.path_params["token"]
         host = await self._gateway.host_of(token)
-        rendering = await host.page(token, page_request(request))
-        return html_response(request, rendering.html, rendering.status)
+        rendering = await host.page(token)
+        if rendering.kind == "page":
+            return html_response(request, rendering.html, rendering.status)
+        return self._pages.answer(request, f"{rendering.kind}.html", rendering.status, reference=rendering.reference)
 
     async def submit(self, request: Request) -> Response:
         """POST of `/p/{token}/`: what the page's form says, then on to the next page.

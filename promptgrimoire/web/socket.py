@@ -41,7 +41,7 @@ class LiveSocket:
         if host.attendance.presence.connections(player) >= host.limits.connections:
             connection.send(frame(0, [encode(Bye("flood"))]))
             connection.close(CloseCode.FLOOD, f"more than {host.limits.connections} connections")
-        await serve(receive, connection, Talk(host, player, connection), host.limits, time.monotonic)  # type: ignore[arg-type]
+        await serve(receive, connection, Talk(host, player, connection), host.limits, time.monotonic)
 
 
 class Talk:
