@@ -1,0 +1,71 @@
+/*
+ * Inlined into <head> after the page's configuration: defines `grimoire`, so that inline scripts of authors work
+ * before the modules have loaded. Keeps what they ask for; never talks to the server.
+ */
+{
+  const find = document.getElementById.bind(document);
+  const page = JSON.parse(find("grimoire-page")?.textContent || "{}");
+  const texts = page.texts || {};
+  /** @type {Early["handlers"]} */
+  const handlers = {};
+  /** @type {Early["queue"]} */
+  const queue = [];
+  let ready = false;
+
+  /** @type {Early["run"]} */
+  const run = (kind, ...args) => {
+    const present = handlers[kind] || [];
+    for (const handler of present) {
+      try {
+        handler(...args);
+      } catch (error) {
+        console.error(error);
+      }
+    }
+    return present.length;
+  };
+
+  const add = (/** @type {string} */ kind, /** @type {Function} */ handler) => {
+    if (typeof handler !== "function") throw new TypeError(`Expected a function, found ${handler}`);
+    handlers[kind] = [...(handlers[kind] || []), handler];
+    return () => void (handlers[kind] = handlers[kind].filter((other) => other !== handler));
+  };
+
+  const later =
+    (/** @type {any} */ name) =>
+    (/** @type {any[]} */ ...args) =>
+      new Promise((resolve, reject) => queue.push([name, args, resolve, reject]));
+
+  // A button has one id; authors who know it by the other name find it too.
+  document.getElementById = (id) =>
+    find(id) || find(/^uproot-/.test(id) ? id.replace("uproot", "grimoire") : (id + "").replace(/^grimoire-/, "uproot-"));
+
+  window.grimoire = window.uproot = {
+    vars: page.vars || {},
+    receive: null,
+    invoke: later("invoke"),
+    send: later("send"),
+    submit: later("submit"),
+    clock: () => Date.now() / 1000,
+    on: (name, handler) => add("event " + name, handler),
+    onCustomEvent: (name, handler) =>
+      window.grimoire.on(name, (data, meta) => handler(new CustomEvent(name, { detail: { data, ...meta } }))),
+    onReady: (handler) => {
+      if (ready) queueMicrotask(handler);
+      return add("ready", handler);
+    },
+    onReconnect: (handler) => add("reconnect", handler),
+    onDisconnect: (handler) => add("disconnect", handler),
+    onResync: (handler) => add("resync", handler),
+    I: (id) => document.getElementById(id),
+    _: (text) => texts[text] ?? text,
+    early: { page, texts, handlers, queue, run },
+  };
+  window.I ||= window.grimoire.I;
+  window._ ||= window.grimoire._;
+
+  document.addEventListener("DOMContentLoaded", () => {
+    ready = true;
+    run("ready");
+  });
+}

@@ -1,0 +1,22 @@
+/** Everything that a participant's page loads of our JavaScript stays small: evidence 48. */
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { gzipSync } from "node:zlib";
+
+const packed = (folder, ending) =>
+  readdirSync(new URL(folder, import.meta.url))
+    .filter((name) => name.endsWith(ending))
+    .map((name) => gzipSync(readFileSync(new URL(folder + name, import.meta.url)), { level: 9 }).length)
+    .reduce((sum, size) => sum + size, 0);
+
+test("the client takes at most 12 kB, each file gzipped by itself", () => {
+  const size = packed("../../static/grimoire/", ".js");
+  assert.ok(size <= 12_000, `${size} bytes`);
+});
+
+test("the stylesheet takes at most 12 kB, gzipped", () => {
+  const size = packed("../../static/style/", ".css");
+  assert.ok(size <= 12_000, `${size} bytes`);
+});
