@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 TYPESCRIPT := 5.9.3
 TSC := $(VENV)/node/node_modules/.bin/tsc
 PYTEST_WORKERS ?= 2
+# Older versions of node take .js for modules only when told so; newer ones see it, and do not know the flag.
+NODE_MODULES = $(shell node --experimental-default-type=module -e 0 2>/dev/null && echo --experimental-default-type=module)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint format types client bench torture wheel-check test-pythons browser node clean
@@ -35,7 +37,7 @@ client:
 	@if ! command -v node >/dev/null; then \
 		echo "node is not installed: the tests of the JavaScript client are skipped"; [ "$$CI" != true ]; \
 	else \
-		$(TSC) -p tests/client/tsconfig.json && node --test $$(find tests/client -name '*.test.*js' -o -name 'test_*.*js'); \
+		$(TSC) -p tests/client/tsconfig.json && node $(NODE_MODULES) --test $$(find tests/client -name '*.test.js'); \
 	fi
 
 bench: $(VENV)/.development  ## Measure against bare Starlette/uvicorn; writes docs/benchmarks.md

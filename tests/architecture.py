@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
 
@@ -33,7 +34,6 @@ MUTABLE_CALLS = frozenset(
         "RLock",
         "Event",
         "Queue",
-        "Condition",
         "Semaphore",
         "Random",
         "SimpleNamespace",
@@ -335,6 +335,6 @@ def without_docstring(tree: Tree) -> list[str]:
 
 
 def unexpected_at_top(root: Path, allowed: Collection[str]) -> list[str]:
-    """What lies in the repository's top folder beside `allowed`; dotfiles are free."""
-    names = sorted(path.name for path in root.iterdir())
-    return [name for name in names if name not in allowed and not name.startswith(".")]
+    """What lies in the repository's top folder beside `allowed` (patterns); dotfiles are free."""
+    names = sorted(path.name for path in root.iterdir() if not path.name.startswith("."))
+    return [name for name in names if not any(fnmatch(name, pattern) for pattern in allowed)]

@@ -26,8 +26,33 @@ LAYERS = (
 )
 GROUND = ("context", "commands", "settings", "errors", "ids")
 
-# Where a broad except may stand: author code, connection loops, the journal's writer, the loader.
-BOUNDARIES: tuple[str, ...] = ()
+# Where a broad except may stand, and why. One that is not used any more is reported too.
+AUTHOR_CODE = (
+    "authoring.templates:Templates.render",
+    "runtime.activities:Run.raised",
+    "runtime.calls:CallRun.fail",
+    "runtime.flow:Flow.page",
+    "runtime.gateway:Gateway._go_on",
+    "runtime.generators:run_generator",
+    "runtime.host:Host.step",
+    "runtime.segments:_Stepped.advance",
+    "runtime.segments:_Stepped._fail",
+    "runtime.segments:_Stepped._abandon",
+)
+CONNECTION_LOOPS = (
+    "realtime.connection:Connection._step",
+    "realtime.connection:Connection._drain",
+    "realtime.connection:_Resumed.__await__",
+    "web.failures:Failures._guard",
+)
+JOURNAL_WRITER = (
+    "journal.base:call_listener",
+    "journal.writer:Writer._run",
+    "journal.writer:Writer._attempt",
+    "journal.writer:Writer._step",
+)
+WATCHDOG = ("runtime.watchdog:Watchdog._watch",)
+BOUNDARIES = (*AUTHOR_CODE, *CONNECTION_LOOPS, *JOURNAL_WRITER, *WATCHDOG)
 
 PURE = ("state", "realtime.protocol", "realtime.outbox", "runtime.matching", "errors", "ids", "commands")
 IMPURE_MODULES = frozenset(
@@ -50,6 +75,7 @@ IMPURE_MODULES = frozenset(
     ]
 )
 TOP_LEVEL = [
+    "promptgrimoire.sqlite3*",  # the database of `make run`
     "pyproject.toml",
     "promptgrimoire",
     "examples",

@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 
 from promptgrimoire.ids import new_secret
 from promptgrimoire.web.pages import ConsolePages, html_response
-from promptgrimoire.web.seam import Gateway, PageRequest
+from promptgrimoire.web.seam import Gateway
 from promptgrimoire.web.security import refuse_foreign
 
 COOKIE = "visitor"
@@ -105,15 +105,6 @@ class Participants:
     def _title(self, app: str) -> str:
         experiments = self._gateway.experiments
         return (experiments.get(app).title or app) if app in experiments.names() else app
-
-
-def page_request(request: Request) -> PageRequest:
-    return PageRequest(
-        url=str(request.url),
-        params=dict(request.query_params),
-        user_agent=request.headers.get("user-agent", ""),
-        languages=request.headers.get("accept-language", ""),
-    )
 
 
 def visitor_of(request: Request) -> str:

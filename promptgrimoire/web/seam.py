@@ -9,18 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
-import msgspec
-
 from promptgrimoire.journal.base import Stream
-
-
-class PageRequest(msgspec.Struct, frozen=True):
-    """The request that asks for a page, as author code may see it."""
-
-    url: str = ""
-    params: dict[str, str] = {}
-    user_agent: str = ""
-    languages: str = ""  # the Accept-Language header
 
 
 class Rendering(Protocol):

@@ -21,6 +21,7 @@ CONTENT_POLICY = (
     "connect-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self' https:; frame-ancestors 'self'"
 )
 PERMISSIONS = "camera=(self), microphone=(self), geolocation=(self), payment=(), usb=(), serial=(), midi=()"
+FOREIGN_SOCKET = 1008  # before the handshake: uvicorn answers 403
 SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
 
 
@@ -39,6 +40,10 @@ class Security:
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket" and not may_connect(Headers(scope=scope), self._settings.origins):
+            await receive()
+            await send({"type": "websocket.close", "code": FOREIGN_SOCKET})
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from promptgrimoire.errors import NotFound
 from promptgrimoire.ids import SessionId, new_secret, new_session_id, new_token, session_of
 from promptgrimoire.journal.base import Stream
-from promptgrimoire.web.seam import PageRequest
 
 
 @dataclass
@@ -45,6 +45,8 @@ class FakePlayer:
 class FakeRendering:
     html: str
     status: int = 200
+    kind: Literal["page", "end", "held", "moment"] = "page"
+    reference: str = ""
 
 
 PAGE = """<!doctype html><html lang="en"><title>Page of {name}</title><main><h1>Page of {name}</h1>
@@ -62,16 +64,16 @@ class FakeHost:
     params: list[dict[str, str]] = field(default_factory=list)
     submissions: list[tuple[str, int, str, dict[str, list[str]]]] = field(default_factory=list)
     retried: list[str] = field(default_factory=list)
-    requests: list[PageRequest] = field(default_factory=list)
+    shown: FakeRendering | None = None  # instead of the page
     failure: Exception | None = None
 
-    async def join(self, *, visitor: str = "", label: str = "", params: dict[str, str] | None = None) -> str:
+    async def join(self, *, visitor: str = "", label: str = "", params: Mapping[str, str] | None = None) -> str:
         known = self.labels.get(label) or self.visitors.get(visitor)
         if known:
             return known
         token = new_token(self.id)
         self.lines.append(FakePlayer(f"player{len(self.lines) + 1}", len(self.lines) + 1, token))
-        self.params.append(params or {})
+        self.params.append(dict(params or {}))
         for table, key in ((self.visitors, visitor), (self.labels, label)):
             if key:
                 table[key] = token
@@ -91,8 +93,9 @@ class FakeHost:
                 return line
         raise NotFound("no such player")
 
-    async def page(self, token: str, request: PageRequest) -> FakeRendering:
-        self.requests.append(request)
+    async def page(self, token: str) -> FakeRendering:
+        if self.shown:
+            return self.shown
         return FakeRendering(PAGE.format(name=self._check(token).name) + "<!-- " + "long " * 300 + "-->")
 
     async def submit(self, token: str, stay: int, submission: str, data: Mapping[str, list[str]]) -> None:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from promptgrimoire.errors import JournalUnavailable, Refused
-from tests.web.fakes import FakeGateway, FakeHost
+from tests.web.fakes import FakeGateway, FakeHost, FakeRendering
 
 
 @pytest.fixture
@@ -31,10 +31,22 @@ async def test_pages_are_compressed_and_never_stored(client: httpx.AsyncClient, 
     assert plain.text == answer.text
 
 
-async def test_the_request_reaches_the_author(client: httpx.AsyncClient, host: FakeHost, place: str) -> None:
-    await client.get(place + "?from=mail", headers={"user-agent": "Test", "accept-language": "de"})
-    (request,) = host.requests
-    assert (request.params, request.user_agent, request.languages) == ({"from": "mail"}, "Test", "de")
+async def test_the_end_is_a_page(client: httpx.AsyncClient, host: FakeHost, place: str) -> None:
+    host.shown = FakeRendering("", 200, "end")
+    assert "<h1>Thank you</h1>" in (await client.get(place)).text
+
+
+async def test_who_is_held_can_try_again(client: httpx.AsyncClient, host: FakeHost, place: str) -> None:
+    host.shown = FakeRendering("", 500, "held", "abc123")
+    answer = await client.get(place)
+    assert answer.status_code == 500
+    assert "abc123" in answer.text
+    assert '<input type="hidden" name="_retry" value="1">' in answer.text
+
+
+async def test_a_page_in_preparation_goes_on_by_itself(client: httpx.AsyncClient, host: FakeHost, place: str) -> None:
+    host.shown = FakeRendering("", 200, "moment")
+    assert 'http-equiv="refresh"' in (await client.get(place)).text
 
 
 async def test_a_submission_reaches_the_host_and_leads_on(

@@ -41,6 +41,7 @@ async def test_the_content_policy_can_be_replaced(browser: Open) -> None:
         ({"origin": "http://evil.test"}, False),
         ({"origin": "http://lab.test.evil.test"}, False),
         ({"origin": "http://lab.test:81"}, False),
+        ({"origin": "http://ab.test"}, False),
         ({"origin": "http://lab.test@evil.test"}, False),
         ({"origin": "file://lab.test"}, False),
         ({"origin": "http://evil.test", "sec-fetch-site": "same-origin"}, False),
