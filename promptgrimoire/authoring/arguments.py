@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, NoReturn, Union
 import msgspec
 from msgspec import inspect as hints
 
-from promptgrimoire.authoring.plain_words import bare, expected, explain, takes_objects
+from promptgrimoire.authoring.plain_words import bare, explain, takes_objects
 from promptgrimoire.errors import Refused
 from promptgrimoire.state.declared import GroupFields, PlayerFields
 from promptgrimoire.state.records import Group, Player
@@ -218,7 +218,7 @@ def _value(parameter: Parameter, name: str, raw: msgspec.Raw, resolve: Resolve) 
             _refuse(f"{name}: {_why_unreadable(unreadable)}")
         _refuse(explain(name, parameter.type, sent, str(problem)))
     if not _all_finite(value) and _mentions(parameter.type, (hints.FloatType, hints.DecimalType)):
-        _refuse(f"{name}: expected {expected(parameter.type)}, got one that is not finite")
+        _refuse(f"{name}: expected a finite number, got one that is not")
     return _resolved(name, value, resolve) if parameter.has_references else value
 
 

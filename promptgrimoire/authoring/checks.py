@@ -22,7 +22,7 @@ from promptgrimoire.authoring.loading import Place
 from promptgrimoire.authoring.pages import BUILT_IN_PAGES, HOOK_KINDS, Hook, HookKind, Page, PageSpec, plain_function
 from promptgrimoire.authoring.schedule import interval_of
 from promptgrimoire.authoring.source import Source
-from promptgrimoire.authoring.templates import PageTemplate, Templates
+from promptgrimoire.authoring.templates import OWN_TEMPLATES, PageTemplate, Templates
 from promptgrimoire.authoring.vocabulary import ATTRIBUTES, OTREE_MEMBERS, near_miss
 
 _INVOKE = re.compile(r"""\b(?:grimoire|uproot)\.(?:invoke|send)\(\s*["'](\w+)["']""")
@@ -251,7 +251,8 @@ def _template(
         return _from_file(named, page, templates, report, live)
     for one in authors_classes(page):
         for name in (f"{one.__name__}.html", f"{one.__name__}.md"):
-            if templates.path_of(name) is not None:
+            path = templates.path_of(name)
+            if path is not None and not path.is_relative_to(OWN_TEMPLATES):  # a page may be named Base
                 return _from_file(name, page, templates, report, live)
         docstring = inspect.cleandoc(vars(one).get("__doc__") or "")
         if docstring.startswith("# "):

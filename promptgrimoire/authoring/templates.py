@@ -231,7 +231,7 @@ class Templates:
         text = str(problem) or type(problem).__name__
         if isinstance(problem, jinja2.UndefinedError):
             name = _UNDEFINED_NAME.match(text)
-            near = difflib.get_close_matches(name[1], [*context, *self._html.globals], 1) if name else []
+            near = difflib.get_close_matches(name[1], [*context, *self._html.globals], 1, 0.75) if name else []
             text += f"; did you mean '{near[0]}'?" if near else "; templatevars can define it" if name else ""
         elif isinstance(problem, jinja2.TemplateNotFound):
             text = f"no template {problem.name!r}{self._near(str(problem.name))}"

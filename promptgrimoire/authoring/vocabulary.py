@@ -84,7 +84,8 @@ def near_miss(name: str, names: Iterable[str]) -> str | None:
     plain = _plain(name)
     best, best_ratio = None, NEAR
     for other in names:
-        ratio = difflib.SequenceMatcher(None, plain, _plain(other)).ratio()
+        swapped = plain != _plain(other) and sorted(plain) == sorted(_plain(other))  # difflib is harsh on `shwo`
+        ratio = NEAR if swapped else difflib.SequenceMatcher(None, plain, _plain(other)).ratio()
         if other != name and ratio >= best_ratio:
             best, best_ratio = other, ratio
     return best
