@@ -10,8 +10,8 @@ const callError = (code, message, method, id = "") =>
   Object.assign(new Error(message), { name: "CallError", code, id, method });
 
 /** @type {MakeCalls} */
-export const makeCalls = (store, here, { send, handled, timeout = 60, limit = 65_536 }) => {
-  /** In order. @type {Map<number, OwnCall>} */
+export const makeCalls = (store, here, { send, handled, timeout = 60, limit = 64_000 }) => {
+  /** In order. @type {Map<number, KeptCall>} */
   const unsettled = new Map();
   const own = { document: store.document, since: here.wall(), calls: unsettled };
   let adopted = store.predecessors();
@@ -36,33 +36,36 @@ export const makeCalls = (store, here, { send, handled, timeout = 60, limit = 65
     return text;
   };
 
-  /** @type {(call: KeptCall, done: number, document?: string) => void} */
-  const post = ({ n, method, args }, done, document) => {
-    const envelope = JSON.stringify({ type: "call", n, method, done, handled: handled(), document });
+  /** @type {(call: KeptCall, whose: Unsettled) => void} */
+  const post = ({ n, method, args }, { document, calls }) => {
+    const done = (calls.keys().next().value ?? next) - 1; // up to which all have settled
+    const whose = document === own.document ? undefined : document;
+    const envelope = JSON.stringify({ type: "call", n, method, done, handled: handled(), document: whose });
     send(`${envelope.slice(0, -1)},"args":${args}}`);
   };
 
-  /** The highest number up to which all have settled. @type {(calls: Map<number, object>, next: number) => number} */
-  const done = (calls, next) => (calls.keys().next().value ?? next) - 1;
-
-  const postpone = (/** @type {OwnCall} */ call) => {
+  /** @type {(work: (call: KeptCall, whose: Unsettled) => void) => void} */
+  const each = (work) => {
+    for (const whose of [...adopted, own]) for (const call of [...whose.calls.values()]) work(call, whose);
+  };
+  const postpone = (/** @type {KeptCall} */ call) => {
     call.deadline = here.now() + timeout * 1000 + (line === "up" ? GRACE : 0);
   };
 
   const look = () => {
     // Not between hello and welcome: the server expects what hello has named.
     if (line !== "greeting") {
-      for (const call of unsettled.values()) {
-        if (call.deadline > here.now()) break; // those behind it have later deadlines
-        drop(call.n);
-        call.reject(callError("timeout", `${call.method}: no answer from the server`, call.method));
-      }
+      each((call, { document }) => {
+        if ((call.deadline ?? 0) > here.now()) return;
+        drop(call.n, document);
+        call.reject?.(callError("timeout", `${call.method}: no answer from the server`, call.method));
+      });
     }
+    looking = false;
     lookLater();
   };
   const lookLater = () => {
-    looking = unsettled.size > 0;
-    if (looking) here.setTimeout(look, LOOK);
+    if (!looking && (unsettled.size || adopted.length)) looking = here.setTimeout(look, LOOK);
   };
 
   const drop = (/** @type {number} */ n, document = own.document) => {
@@ -79,18 +82,18 @@ export const makeCalls = (store, here, { send, handled, timeout = 60, limit = 65
       const text = encode(method, args);
       if (unsettled.size >= MOST_UNSETTLED) throw callError("busy", `${method}: too many calls wait`, method);
       return new Promise((resolve, reject) => {
-        const call = { n: next++, method, args: text, resolve, reject, deadline: 0 };
+        const call = { n: next++, method, args: text, resolve, reject };
         postpone(call);
         unsettled.set(call.n, call);
         store.keepCalls(own);
-        if (line === "up") post(call, done(unsettled, next));
-        if (!looking) lookLater();
+        if (line === "up") post(call, own);
+        lookLater();
       });
     },
 
     send(method, args) {
       const text = encode(method, args);
-      if (line === "up") post({ n: 0, method, args: text }, done(unsettled, next));
+      if (line === "up") post({ n: 0, method, args: text }, own);
     },
 
     greeting() {
@@ -104,19 +107,17 @@ export const makeCalls = (store, here, { send, handled, timeout = 60, limit = 65
 
     up() {
       line = "up";
-      for (const { document, calls } of adopted) {
-        for (const call of calls.values()) post(call, done(calls, 0), document);
-      }
-      for (const call of unsettled.values()) {
+      each((call, whose) => {
         postpone(call);
-        post(call, done(unsettled, next));
-      }
+        post(call, whose);
+      });
+      lookLater();
     },
 
     down() {
       const wasUp = line === "up";
       line = "down";
-      if (wasUp) unsettled.forEach(postpone);
+      if (wasUp) each(postpone);
     },
 
     settle(outcome) {
@@ -125,9 +126,9 @@ export const makeCalls = (store, here, { send, handled, timeout = 60, limit = 65
       drop(n, document || own.document);
       if (!call) return; // adopted, answered before, or given up
       // Calls run one after the other: the time of those behind this one begins now.
-      unsettled.forEach(postpone);
-      if (outcome.type === "reply") call.resolve(outcome.ok);
-      else call.reject(callError(outcome.code, outcome.message, call.method, outcome.id));
+      each(postpone);
+      if (outcome.type === "reply") call.resolve?.(outcome.ok);
+      else call.reject?.(callError(outcome.code, outcome.message, call.method, outcome.id));
     },
 
     carried: () =>

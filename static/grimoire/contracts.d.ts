@@ -36,6 +36,11 @@ interface KeptCall {
   n: number;
   method: string;
   args: string;
+  /** When it is given up. */
+  deadline?: number;
+  /** Only those of the present document are awaited. */
+  resolve?(value: any): void;
+  reject?(error: CallError): void;
 }
 
 /** Unsettled calls of one document, in order. */
@@ -117,12 +122,6 @@ interface CallError extends Error {
   /** Reference id of an exception in author code, else "". */
   id: string;
   method: string;
-}
-
-interface OwnCall extends KeptCall {
-  resolve(value: any): void;
-  reject(error: CallError): void;
-  deadline: number;
 }
 
 interface CallOptions {

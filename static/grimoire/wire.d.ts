@@ -96,7 +96,7 @@ declare namespace Wire {
     tabs?: "allow" | "takeover" | "refuse";
     /** Seconds after which a call that nobody answers is given up; 60. */
     timeout?: number;
-    /** Bytes that the server accepts in one frame; 65536. */
+    /** Bytes that the server accepts in one frame; 64000. */
     limit?: number;
   }
 }
