@@ -27,6 +27,7 @@ from promptgrimoire.settings import Settings, SettingsError, read_settings
 from promptgrimoire.web.assets import Assets, static_folder
 from promptgrimoire.web.frame import page_frame
 from promptgrimoire.web.launch import launch
+from promptgrimoire.web.reloading import watch
 from promptgrimoire.web.server import bind, run
 from promptgrimoire.web.socket import LiveSocket
 
@@ -143,7 +144,12 @@ async def _serve(
     clock = SystemClock(asyncio.get_running_loop())
     gateway = Gateway(experiments, SqliteJournal(database), clock, settings, page_frame(assets))
     live = LiveSocket(gateway, settings)
-    await launch(gateway, assets, settings, listener, players=players, as_json=as_json, live=live)
+    watching = asyncio.create_task(watch(experiments)) if settings.development else None
+    try:
+        await launch(gateway, assets, settings, listener, players=players, as_json=as_json, live=live)
+    finally:
+        if watching is not None:
+            watching.cancel()
 
 
 def _verify(options: argparse.Namespace) -> int:

@@ -6,7 +6,6 @@ Owns what is printed and in which form; a failure before the server answers is r
 from __future__ import annotations
 
 import json
-import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -20,8 +19,6 @@ from promptgrimoire.web.app import build_app
 from promptgrimoire.web.assets import Assets
 from promptgrimoire.web.seam import Gateway, Host
 from promptgrimoire.web.server import address_of, serve
-
-logger = logging.getLogger("promptgrimoire")
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -63,8 +60,6 @@ async def launch(
         raise
 
     async def listening() -> None:
-        for name, error in gateway.experiments.errors.items():
-            logger.error("%s does not load:\n%s", name, error)
         write(json_lines(address, opened) if as_json else text_lines(address, opened, settings))
 
     await serve(app, settings, listener, listening)
