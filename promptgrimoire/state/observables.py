@@ -178,6 +178,10 @@ def _check_key(key: Any, depth: int) -> None:
     """Refuse what could not be found again as a dict key or member once it has been read back from the journal."""
     kind = type(key)
     if kind is str:
+        try:
+            key.encode()
+        except UnicodeEncodeError:
+            raise Refusal(f"the text {key!a} has a lone surrogate: remove it") from None
         return
     if (kind is float and key != key) or (kind is Decimal and key.is_nan()):
         raise Refusal("NaN cannot be a dict key or member of a set: it equals nothing, and could not be found again")

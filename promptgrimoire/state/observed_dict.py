@@ -40,7 +40,7 @@ class DictChanges(Attached, dict[Any, Any]):
             for key, value in new.items():
                 if isinstance(value, Attached) and value is dict.get(self, key):
                     continue  # `votes["a"] += [1]` ends with assigning the inner list to its own slot
-                step = key if type(key) is str else self._key_form(key)
+                step = key if type(key) is str and key.isascii() else self._key_form(key)
                 stored = value if type(value) in SCALARS else self._checked(value, key)
                 prepared.append((key, value, step, stored, b""))
                 prepared[-1] = (key, value, step, stored, self._encode(stored))

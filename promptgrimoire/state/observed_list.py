@@ -45,10 +45,12 @@ class ListChanges(Attached, list[Any]):
         self._length += 1
 
     def extend(self, items: Iterable[Any]) -> None:
-        self._splice(list.__len__(self), 0, list(items))
+        new = list(items)  # first: iterating may change this list
+        self._splice(list.__len__(self), 0, new)
 
     def __iadd__(self, items: Iterable[Any]) -> Any:  # type: ignore[misc]
-        self._splice(list.__len__(self), 0, list(items))
+        new = list(items)  # first: iterating may change this list
+        self._splice(list.__len__(self), 0, new)
         return self
 
     def __imul__(self, times: SupportsIndex) -> Any:
