@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from types import FunctionType, ModuleType
 from typing import Any
 
-import msgspec
-
 from promptgrimoire.authoring import order
 from promptgrimoire.authoring.checks import Report, hook_of
 from promptgrimoire.authoring.live import options_of
@@ -21,6 +19,8 @@ from promptgrimoire.authoring.pages import BUILT_IN_PAGES, Hook, HookKind, Page,
 from promptgrimoire.authoring.schedule import EveryHandler, interval_of
 from promptgrimoire.authoring.source import Source
 from promptgrimoire.authoring.vocabulary import LATER_MODULE_HOOKS, MODULE_HOOKS, MODULE_VALUES, OTREE_MODULE, near_miss
+from promptgrimoire.errors import NotSerialisable
+from promptgrimoire.state.browser_values import to_browser
 from promptgrimoire.state.declared import GroupFields, PlayerFields, SessionFields, declared_fields
 
 _DECLARED = {"player": PlayerFields, "group": GroupFields, "session": SessionFields}
@@ -193,8 +193,8 @@ def _export(constants: Any, source: Source, report: Report) -> dict[str, Any]:
             continue
         value = getattr(constants, name)
         try:
-            msgspec.json.encode(value)
-        except (TypeError, ValueError):
+            to_browser(value)
+        except NotSerialisable:
             report.error(
                 where, f"C.{name}: JavaScript cannot have a {type(value).__name__}; leave it out of __export__"
             )

@@ -172,7 +172,7 @@ def _place_of(path: Path) -> Place:
     if not name.isidentifier():
         mend = re.sub(r"\W|^(?=\d)", "_", name)
         raise ExperimentError([f"{path.name}:1: {name!r} cannot be the name of an app; rename it to {mend}"])
-    if name_taken(name):
+    if name_taken(name, file):
         raise ExperimentError(
             [f"{path.name}:1: {name!r} is the name of a Python module; rename it, for example my_{name}"]
         )

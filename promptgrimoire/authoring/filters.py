@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from markupsafe import Markup
 
-from promptgrimoire.state.records import Player, Record
+from promptgrimoire.state.browser_values import to_browser
 
 _JSON_IN_HTML = {
     "<": "\\u003c",
@@ -22,11 +22,13 @@ _TABLE = str.maketrans(_JSON_IN_HTML)
 
 
 def tojson(value: Any, indent: int | None = None) -> Markup:
-    """JSON that cannot leave a `<script>`: `<`, `>`, `&`, `'` and line separators are escaped. Decimals are numbers.
+    """JSON that cannot leave a `<script>`: `<`, `>`, `&`, `'` and line separators are escaped.
+
+    Values look as they do in messages: Decimals are numbers, players their names. Raises NotSerialisable.
 
     Between the quotes of an attribute templates use `tojson_attribute` instead, without the author having to know.
     """
-    encoded = msgspec.json.Encoder(enc_hook=_plain, decimal_format="number").encode(value)
+    encoded = to_browser(value)
     if indent:
         encoded = msgspec.json.format(encoded, indent=indent)
     return Markup(encoded.decode().translate(_TABLE))  # just escaped
@@ -56,10 +58,3 @@ def fmtnum(
     whole, _, fraction = f"{abs(rounded):,f}".partition(".")
     sign = "\u2212" if rounded < 0 else ""
     return f"{sign}{pre}{whole.replace(',', sep)}{decsep + fraction if fraction else ''}{post}"
-
-
-def _plain(value: Any) -> Any:
-    """What has no JSON form of its own: a player is its name, a group or session its id."""
-    if isinstance(value, Record):
-        return value.name if isinstance(value, Player) else value.id
-    raise TypeError(f"tojson: a {type(value).__name__} has no JSON form; pass a str, number, list or dict")

@@ -33,6 +33,10 @@ class Place:
     project: Path
     is_package: bool
 
+    def owns(self, module: str) -> bool:
+        """Whether a module is the experiment's own: itself, or inside it."""
+        return module == self.name or module.startswith(f"{self.name}.")
+
     def shown(self, file: str | Path) -> str:
         """A file's name as messages show it: from the project folder."""
         path = Path(file)
@@ -98,9 +102,10 @@ def import_fresh(place: Place) -> ModuleType:
     project = str(place.project)
     sys.path[:] = [project, *(entry for entry in sys.path if entry != project)]
     importlib.invalidate_caches()
-    before = _project_modules(place.project)
-    own = {name for name in before if name == place.name or name.startswith(f"{place.name}.")}
-    stale = set(before) if any(_loader(before[name]).changed() for name in set(before) - own) else own
+    before = _modules(place)
+    shared = set(_project_modules(place.project)) & {name for name in before if not place.owns(name)}
+    changed = any(_loader(before[name]).changed() for name in shared)
+    stale = set(before) if changed else set(before) - shared
     for name in stale:
         del sys.modules[name]
     finder = _FreshFinder(place.project)
@@ -108,7 +113,7 @@ def import_fresh(place: Place) -> ModuleType:
     try:
         return importlib.import_module(place.name)
     except (Exception, SystemExit) as problem:  # the author's code: anything can happen in it
-        for name in set(_project_modules(place.project)) - (set(before) - stale):
+        for name in set(_modules(place)) - (set(before) - stale):
             del sys.modules[name]
         sys.modules.update({name: before[name] for name in stale})
         raise ImportFailed(*_innermost(problem, place), problem) from problem
@@ -116,11 +121,11 @@ def import_fresh(place: Place) -> ModuleType:
         sys.meta_path.remove(finder)
 
 
-def name_taken(name: str) -> bool:
-    """Whether an experiment of that name would hide a module of Python, or of an installed package in use."""
+def name_taken(name: str, file: Path) -> bool:
+    """Whether an experiment of that name, in that file, would hide a module of Python or of a package in use."""
     loaded = sys.modules.get(name)
-    taken = loaded is not None and not isinstance(getattr(loaded, "__loader__", None), _FreshLoader)
-    return taken or name in sys.stdlib_module_names or name == "promptgrimoire"
+    ours = isinstance(getattr(loaded, "__loader__", None), _FreshLoader) or getattr(loaded, "__file__", "") == str(file)
+    return (loaded is not None and not ours) or name in sys.stdlib_module_names or name == "promptgrimoire"
 
 
 def source_files(place: Place) -> list[Path]:
@@ -141,6 +146,18 @@ def digest_of(place: Place, module: ModuleType) -> str:
         if path.is_file():
             digest.update(place.shown(path).encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]
+
+
+def _modules(place: Place) -> dict[str, ModuleType]:
+    """What an import of the experiment may replace: its own modules, and what experiments have imported so far.
+
+    Also of other projects, which may have modules of the same names.
+    """
+    return {
+        name: module
+        for name, module in list(sys.modules.items())
+        if place.owns(name) or isinstance(getattr(module, "__loader__", None), _FreshLoader)
+    }
 
 
 def _project_modules(project: Path) -> dict[str, ModuleType]:

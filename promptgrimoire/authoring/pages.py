@@ -194,5 +194,5 @@ def plain_function(member: object) -> tuple[Callable[..., Any] | None, bool]:
 
 
 def _first_parameter(function: FunctionType) -> str | None:
-    code = inspect.unwrap(function).__code__
+    code = getattr(inspect.unwrap(function), "__code__", function.__code__)
     return code.co_varnames[0] if code.co_argcount else None

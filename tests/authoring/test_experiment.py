@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -197,6 +198,31 @@ def test_modules_shared_by_apps_are_one_until_they_change(write: Write, tmp_path
     again = load(tmp_path / "one")
     assert (one.module.Offer.x, again.module.Offer.x) == (1, 2)
     assert again.digest != one.digest
+
+
+def test_projects_do_not_share_modules_of_one_name(write: Write) -> None:
+    text = f'{STAR}from shared import x\nclass Start(Page):\n    """# S"""\npage_order = [Start]\n'
+    found = []
+    for project in ("a", "b"):
+        write(project, {"game/__init__.py": text, "shared.py": f"x = {project!r}\n"})
+        found.append(load(write(f"{project}/game")).module.x)
+    assert found == ["a", "b"]
+
+
+def test_modules_that_hooks_import_late_are_fresh_after_a_reload(write: Write) -> None:
+    text = f'{STAR}class Start(Page):\n    """# S"""\n    def show(page, player):\n        from game import late\n'
+    files = {"__init__.py": f"{text}        return late.x\n\npage_order = [Start]\n", "late.py": "x = 1\n"}
+    folder = write("game", files)
+    assert load(folder).pages["game/Start"].call("show", None) == 1
+    (folder / "late.py").write_text("x = 22\n")
+    assert load(folder).pages["game/Start"].call("show", None) == 22
+
+
+def test_an_app_that_was_imported_by_other_means_can_be_loaded(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write("game", {"__init__.py": f'{STAR}class Start(Page):\n    """# S"""\npage_order = [Start]\n'})
+    monkeypatch.syspath_prepend(folder.parent)
+    importlib.import_module("game")
+    assert load(folder).order
 
 
 def test_the_digest_follows_code_and_templates(loaded: Loaded) -> None:

@@ -145,6 +145,14 @@ def test_a_loaded_version_keeps_its_template(loaded: Loaded) -> None:
     assert (main(page(old)), main(page(new))) == ("old", "new")
 
 
+def test_a_loaded_version_keeps_what_its_template_includes(loaded: Loaded) -> None:
+    code = f"{STAR}class Start(Page): ...\npage_order = [Start]\n"
+    experiment = loaded(code, Start_html=FRAME % '{% include "Part.html" %}', Part_html="old")
+    part = experiment.folder / "Part.html"
+    part.write_text("newer")
+    assert main(page(experiment)) == "old"
+
+
 # ---------------------------------------------------------------- escaping
 
 
@@ -280,7 +288,7 @@ def test_errors_say_why(loaded: Loaded) -> None:
     assert failure(html, c=Context()).endswith("'NoneType' object has no attribute 'value'")
     assert "a Context has no 'x'" in failure(html_page(loaded, "{{ c.x }}"), c=Context())
     assert "no template 'Nope.html'" in failure(html_page(loaded, "{% include name %}"), name="Nope.html")
-    assert "no JSON form" in failure(html_page(loaded, "{{ c|tojson }}"), c=Context())
+    assert "Context" in failure(html_page(loaded, "{{ c|tojson }}"), c=Context())
 
 
 def test_python_builtins_are_there(loaded: Loaded) -> None:
