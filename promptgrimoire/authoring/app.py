@@ -104,8 +104,9 @@ def _page_order(module: ModuleType, source: Source, report: Report) -> tuple[lis
     if value is None:
         names = [name for name, _, _ in source.names()]
         if not any(near_miss(name, ["page_order"]) or name == "page_sequence" for name in names):
-            names = [one.__name__ for one in pages_of(module)]
-            report.error(where, f"no page_order; add page_order = [{', '.join(names)}]")
+            pages = ", ".join(one.__name__ for one in pages_of(module))
+            mend = f"add page_order = [{pages}]" if pages else "write class MyPage(Page), then page_order = [MyPage]"
+            report.error(where, f"no page_order; {mend}")
         return [], None
     if isinstance(value, FunctionType):
         return None, _function(value, "page_order", ("player",), (), source, report, sync_only=True)
@@ -113,21 +114,21 @@ def _page_order(module: ModuleType, source: Source, report: Report) -> tuple[lis
         report.error(where, f"page_order: expected a list of pages or a function of player, found {value!r}")
         return [], None
     known = [one.__name__ for one in pages_of(module)]
-    pages: list[type[Page]] = []
+    found: list[type[Page]] = []
     for index, item in order.flattened(value):
         problem = order.wrong_entry(item, known)
         if problem is None:
-            pages.append(item)
+            found.append(item)
         else:
             report.error(f"{source.shown}:{source.item_line('page_order', index)}", f"page_order: {problem}")
     if not value:
         report.error(where, f"page_order is empty; it needs at least one page, as in page_order = [{', '.join(known)}]")
-    for one, other in order.namesakes(pages):
+    for one, other in order.namesakes(found):
         report.error(
             where,
             f"page_order: two pages are named {one.__name__} (of {one.__module__} and {other.__module__}); rename one",
         )
-    return pages, None
+    return found, None
 
 
 def pages_of(module: ModuleType) -> Iterator[type[Page]]:

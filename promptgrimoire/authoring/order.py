@@ -12,13 +12,15 @@ from typing import Any
 
 from promptgrimoire.authoring.pages import BUILT_IN_PAGES, GroupCreatingWait, NoshowPage, Page, SynchronizingWait
 
+_DEEPEST = 20
 
-def flattened(items: Iterable[Any], index: int | None = None) -> Iterator[tuple[int, Any]]:
+
+def flattened(items: Iterable[Any], index: int | None = None, depth: int = 0) -> Iterator[tuple[int, Any]]:
     """The entries of a (nested) list, each with its index in the outermost one."""
     for number, item in enumerate(items):
         outer = number if index is None else index
-        if isinstance(item, list | tuple):
-            yield from flattened(item, outer)
+        if isinstance(item, list | tuple) and depth < _DEEPEST:  # a list may hold itself
+            yield from flattened(item, outer, depth + 1)
         else:
             yield outer, item
 

@@ -97,6 +97,10 @@ MISTAKES = {
     ),
     "no page_order": Mistake(f"{STAR}{PAGE}", "game/__init__.py:1", ("no page_order", "page_order = [Start]")),
     "empty page_order": Mistake(f"{STAR}{PAGE}\npage_order = []\n", "game/__init__.py:6", ("page_order = [Start]",)),
+    "no page at all": Mistake(STAR, "game/__init__.py:1", ("class MyPage(Page)",)),
+    "page_order in itself": Mistake(
+        f"{STAR}{PAGE}{ORDER}page_order.append(page_order)\n", "game/__init__.py:6", ("page_order: expected a page",)
+    ),
     "text in page_order": Mistake(
         f'{STAR}{PAGE}\npage_order = [\n    Start,\n    "Start",\n]\n',
         "game/__init__.py:8",
