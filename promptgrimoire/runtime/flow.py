@@ -373,7 +373,7 @@ class Flow:
                     raise AuthorError(f"{spec.key}.{hook}: expected a dict, found {type(found).__name__}")
                 into.update(found)
         if experiment.export:
-            variables.setdefault("C", experiment.export)
+            variables.setdefault("C", dict(experiment.export))
         config = {
             "version": 1,
             "player": f"{self._host.id}.{player.id}",
