@@ -12,8 +12,9 @@ import logging
 import os
 import socket
 import sys
+import time
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
+from functools import partial
 from pathlib import Path
 
 from promptgrimoire.data.listing import changes
@@ -23,7 +24,7 @@ from promptgrimoire.journal.verify import Report, verify, verify_stream
 from promptgrimoire.runtime.clock import SystemClock
 from promptgrimoire.runtime.gateway import Gateway
 from promptgrimoire.runtime.versions import Experiments
-from promptgrimoire.settings import Settings, SettingsError, read_settings
+from promptgrimoire.settings import VERSION, Settings, SettingsError, read_settings
 from promptgrimoire.web.assets import Assets, static_folder
 from promptgrimoire.web.frame import page_frame
 from promptgrimoire.web.launch import launch
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="promptgrimoire", description="Live experiments on the web.")
-    parser.add_argument("--version", action="version", version=f"promptgrimoire {_version()}")
+    parser.add_argument("--version", action="version", version=f"promptgrimoire {VERSION}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run_command = commands.add_parser("run", help="serve an experiment, or a folder of them")
@@ -95,13 +96,6 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _version() -> str:
-    try:
-        return version("promptgrimoire")
-    except PackageNotFoundError:
-        return "(not installed)"
-
-
 def database_path(database: str) -> Path:
     """The file of `sqlite:///PATH`. Raises SettingsError for anything else."""
     path = database.removeprefix(SCHEME)
@@ -138,18 +132,16 @@ async def _serve(
     target: Path, database: Path, settings: Settings, listener: socket.socket, players: int, as_json: bool
 ) -> None:
     """Put journal, gateway and web together, and serve."""
+    since = time.time()
     experiments = Experiments(target)
     experiments.load_all()
     assets = Assets(static_folder())
     clock = SystemClock(asyncio.get_running_loop())
     gateway = Gateway(experiments, SqliteJournal(database), clock, settings, page_frame(assets))
     live = LiveSocket(gateway, settings)
-    watching = asyncio.create_task(watch(experiments)) if settings.development else None
-    try:
-        await launch(gateway, assets, settings, listener, players=players, as_json=as_json, live=live)
-    finally:
-        if watching is not None:
-            watching.cancel()
+    # Not before the server answers: whoever restarts it waits for that, not for edits.
+    beside = [partial(watch, experiments, since)] if settings.development else []
+    await launch(gateway, assets, settings, listener, players=players, as_json=as_json, live=live, beside=beside)
 
 
 def _verify(options: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ import msgspec
 
 from promptgrimoire.errors import GrimoireError
 
+VERSION = "0.1.0"  # of the package; pyproject.toml reads it here
 FILE = "grimoire.toml"
 PREFIX = "GRIMOIRE_"
 

@@ -5,10 +5,12 @@ Owns what is printed and in which form; a failure before the server answers is r
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
@@ -39,9 +41,14 @@ async def launch(
     players: int = 0,
     as_json: bool = False,
     live: ASGIApp | None = None,
+    beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
     write: Callable[[str], object] = print,
 ) -> None:
-    """Serve `gateway` until a signal comes. The gateway is opened and closed here."""
+    """Serve `gateway` until a signal comes. The gateway is opened and closed here.
+
+    `beside` runs from when the server answers until it stops.
+    """
+    tasks: list[asyncio.Task[None]] = []
     await gateway.open()
 
     @asynccontextmanager
@@ -49,6 +56,8 @@ async def launch(
         try:
             yield
         finally:
+            for task in tasks:
+                task.cancel()
             await gateway.close()
 
     try:
@@ -60,6 +69,7 @@ async def launch(
         raise
 
     async def listening() -> None:
+        tasks.extend(asyncio.create_task(function()) for function in beside)
         write(json_lines(address, opened) if as_json else text_lines(address, opened, settings))
 
     await serve(app, settings, listener, listening)
