@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
 import struct
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ _HEADER = 100
 _PAGE_SIZE = 4096  # measured: larger pages make each small commit write more and save nothing
 _CACHE = 16 * 1024  # kB
 _LARGEST_LOG = 16 * 1024 * 1024  # bytes the write-ahead log may keep on disk when it is empty
+_ROOM = 1024 * 1024  # bytes that must be free, else a full disk would be opened, fail, be opened, fail, ...
 _CHECKED_WHOLE = 64 * 1024 * 1024  # bytes; a file up to this size is checked page by page when it is opened
 
 # An ordinary table rather than WITHOUT ROWID: rows lie in the order of arrival, so that a commit of 50 sessions fills
@@ -73,6 +75,9 @@ def open_for_writing(path: Path, patience: float) -> sqlite3.Connection:
     Raises JournalTooNew, JournalDamaged, JournalUnavailable.
     """
     try:
+        free = shutil.disk_usage(path.parent).free
+        if free < _ROOM:
+            raise JournalUnavailable(f"{path}: the disk is full ({free} bytes are free); free some space")
         if not path.exists():
             _create(path)
         _check(path)
@@ -97,7 +102,7 @@ def open_for_reading(path: Path, patience: float) -> sqlite3.Connection:
         if not path.exists():
             raise JournalUnavailable(f"{path}: there is no such journal")
         _check(path)
-        return _connect(path, _reading_mode(path), patience)
+        return _connect_for_reading(path, patience)
     except (sqlite3.Error, OSError) as error:
         raise storage_error(path, error) from error
 
@@ -162,7 +167,7 @@ def _create(path: Path) -> None:
 
 def _check(path: Path) -> None:
     _check_header(path)
-    connection = _connect(path, _reading_mode(path), 1.0)
+    connection = _connect_for_reading(path, 1.0)
     try:
         version = int(connection.execute("PRAGMA user_version").fetchone()[0])
         _check_version(path, version)
@@ -204,12 +209,22 @@ def _check_version(path: Path, version: int) -> None:
         raise _damaged(path, f"expected file version {USER_VERSION}, found {version}")
 
 
-def _reading_mode(path: Path) -> str:
-    # Where nothing can be written beside the file, SQLite cannot share memory with a server; then there is none either.
-    log = path.with_name(path.name + "-wal")
-    if os.access(path.parent, os.W_OK) or log.exists():
-        return "ro"
-    return "ro&immutable=1"
+def _connect_for_reading(path: Path, patience: float) -> sqlite3.Connection:
+    connection = _connect(path, "ro", patience)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        connection.close()
+        log = path.with_name(path.name + "-wal")
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN or log.exists():
+            raise
+        # SQLite wants to share memory with a server through a file beside this one, which cannot be made here; and as
+        # there is no write-ahead log, there is no server either.
+        return _connect(path, "ro&immutable=1", patience)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _connect(path: Path, mode: str, patience: float) -> sqlite3.Connection:

@@ -329,7 +329,7 @@ def _decode_other_format(
     content = msgspec.json.decode(row.text, type=dict[str, Any])
     for version in range(written, current):
         if version not in upgraders:
-            raise _damaged(row, f"has format {written}, which never existed")
+            raise _damaged(row, f"is of format {written}, but nothing upgrades format {version}")
         content, values = upgraders[version](content, values)
         content["format"] = version + 1
     return msgspec.convert(content, Entry), values

@@ -119,8 +119,7 @@ class Writer:
             going = self._take()
             batch = self._batch
             if batch:
-                if failure is None:
-                    failure = self._store(tables, batch)
+                failure = failure or self._attempt(tables, lambda: tables.store(self._batch))
                 if failure is None:
                     highest = {id(listener): (listener, row.seq) for listener, row, _ in batch}
                     size = sum(len(row.text) + len(row.values) for _, row, _ in batch)
@@ -128,8 +127,10 @@ class Writer:
                 else:
                     self._tell(self._owner.batch_failed, batch, failure)
                 self._batch = []
-            if failure is None:
-                tables.checkpoint(idle=self._queue.empty())
+            if failure is None:  # after telling: whoever waits for an acknowledgement does not wait for this as well
+                failure = self._attempt(tables, lambda: tables.checkpoint(idle=self._queue.empty()))
+                if failure is not None:
+                    self._tell(self._owner.batch_failed, [], failure)
             if going and self._jobs:
                 self._step(tables, self._jobs.popleft())
 
@@ -150,9 +151,9 @@ class Writer:
             else:
                 self._jobs.append(item)
 
-    def _store(self, tables: Tables, batch: list[Waiting]) -> JournalError | None:
+    def _attempt(self, tables: Tables, work: Callable[[], None]) -> JournalError | None:
         try:
-            tables.store(batch)
+            work()
         except Exception as error:  # boundary: a thread that dies here would leave everybody waiting
             return storage_error(tables.path, error)
         return None
