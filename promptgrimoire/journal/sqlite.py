@@ -56,33 +56,15 @@ class SqliteJournal(Journal):
         self._appended = 0  # rows ever taken
         self._settled = 0  # of these, stored or failed
         self._flushes: list[tuple[int, asyncio.Future[None]]] = []
+        self._changing = asyncio.Lock()  # two sessions may ask for revival at once, and closing may come in between
 
     async def open(self) -> None:
-        if self._state != "closed":
-            raise JournalError(f"{self.path}: expected a closed journal, but it is {self._state}")
-        if not self.readonly:
-            self._lock.acquire(self.path)
-        self._failure = None
-        self._told = {}
-        self._tails = {}
-        try:
-            await self._start_writer()
-        except BaseException:
-            self._lock.release()
-            raise
-        self._state = "open"
+        async with self._changing:
+            await self._open()
 
     async def close(self) -> None:
-        if self._state != "open":
-            return
-        self._state = "closing"
-        try:
-            if self._writer is not None:
-                await self._writer.stop()
-        finally:
-            self._writer = None
-            self._lock.release()
-            self._state = "closed"
+        async with self._changing:
+            await self._close()
 
     def append(self, listener: Listener, row: Row, description: Description | None = None) -> None:
         tail = self._tails.get(row.stream)
@@ -111,19 +93,8 @@ class SqliteJournal(Journal):
             raise self._unavailable()
 
     async def revive(self) -> None:
-        if self._state != "open" or self.readonly:
-            self._check_writable()
-        if self._failure is None:
-            return
-        if self._writer is not None:
-            await self._writer.stop()
-            self._writer = None
-        try:
-            await self._start_writer()
-        except JournalError as error:
-            raise JournalUnavailable(f"storage does not work yet: {error}") from error
-        self._failure = None
-        self._told = {}
+        async with self._changing:
+            await self._revive()
 
     async def load(self, stream: str) -> Loaded | None:
         self._check_open()
@@ -183,6 +154,48 @@ class SqliteJournal(Journal):
             self.batch_failed(rows, JournalUnavailable(f"{self.path}: the journal's thread ended unexpectedly"))
 
     # Below: what the above needs.
+
+    async def _open(self) -> None:
+        if self._state != "closed":
+            raise JournalError(f"{self.path}: expected a closed journal, but it is {self._state}")
+        if not self.readonly:
+            self._lock.acquire(self.path)
+        self._failure = None
+        self._told = {}
+        self._tails = {}
+        try:
+            await self._start_writer()
+        except BaseException:
+            self._lock.release()
+            raise
+        self._state = "open"
+
+    async def _close(self) -> None:
+        if self._state != "open":
+            return
+        self._state = "closing"
+        try:
+            if self._writer is not None:
+                await self._writer.stop()
+        finally:
+            self._writer = None
+            self._lock.release()
+            self._state = "closed"
+
+    async def _revive(self) -> None:
+        if self._state != "open" or self.readonly:
+            self._check_writable()
+        if self._failure is None:
+            return
+        if self._writer is not None:
+            await self._writer.stop()
+            self._writer = None
+        try:
+            await self._start_writer()
+        except JournalError as error:
+            raise JournalUnavailable(f"storage does not work yet: {error}") from error
+        self._failure = None
+        self._told = {}
 
     async def _start_writer(self) -> None:
         opened = open_for_reading if self.readonly else open_for_writing

@@ -47,6 +47,7 @@ _STREAMS = """
 SELECT id, name, app, created, joined, due, coalesce((SELECT max(seq) FROM entries WHERE stream = streams.id), 0)
 FROM streams WHERE id > ? ORDER BY id LIMIT ?
 """
+_RECORDS = "SELECT record, seq, body FROM snapshots WHERE stream = ? AND record > ? ORDER BY record LIMIT ?"
 _SAVE = """
 INSERT INTO snapshots (stream, record, seq, body) VALUES (?, ?, ?, ?)
 ON CONFLICT (stream, record) DO UPDATE SET seq = excluded.seq, body = excluded.body WHERE excluded.seq >= seq
@@ -115,14 +116,11 @@ class Tables:
         snapshot = None
         if mark is not None:
             records: dict[str, tuple[int, bytes]] = {}
-            cursor = self._connection.execute("SELECT record, seq, body FROM snapshots WHERE stream = ?", (number,))
-            size = 0
-            for record, seq, body in cursor:
-                records[record] = (seq, bytes(body))
-                size += len(body)
-                if size > _BYTES_PER_PIECE:
-                    size = 0
-                    yield
+            last_record = ""
+            while lines := self._connection.execute(_RECORDS, (number, last_record, _ROWS_PER_PIECE)).fetchall():
+                records.update({record: (seq, body) for record, seq, body in lines})
+                last_record = lines[-1][0]
+                yield
             snapshot = Snapshot(mark, records)
         last = self._connection.execute(
             "SELECT seq, digest FROM entries WHERE stream = ? ORDER BY seq DESC LIMIT 1", (number,)

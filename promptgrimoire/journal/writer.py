@@ -108,9 +108,11 @@ class Writer:
             self._tell(_finish, self._started, tables.names, None)
             self._serve(tables)
         finally:
-            if tables is not None:
-                tables.close()
-            self._tell(self._owner.writer_ended, self)
+            try:
+                if tables is not None:
+                    tables.close()
+            finally:
+                self._tell(self._owner.writer_ended, self)
 
     def _serve(self, tables: Tables) -> None:
         failure: JournalError | None = None

@@ -236,6 +236,18 @@ async def test_reviving_what_works_changes_nothing(journal: Journal) -> None:
     assert ear.failures == []
 
 
+async def test_two_sessions_may_ask_for_revival_at_once(storage: Storage, journal: Journal) -> None:
+    storage.break_it()
+    ear = Ear("a")
+    journal.append(ear, ear.row())
+    await ear.something()
+    storage.mend_it()
+    await asyncio.gather(journal.revive(), journal.revive(), journal.revive())
+    await journal.load("a")
+    await fill(journal, Ear("a"), 1)
+    assert len(await journal.read("a")) == 1
+
+
 async def test_the_index_says_what_the_rows_brought_with_them(storage: Storage) -> None:
     journal = storage.journal()
     await journal.open()
@@ -277,6 +289,16 @@ async def test_a_description_without_its_row_never_happens(storage: Storage, jou
 
 async def test_an_unknown_stream_is_none(journal: Journal) -> None:
     assert await journal.load("nobody") is None
+
+
+async def test_loading_waits_for_what_was_appended_before(journal: Journal) -> None:
+    """Otherwise rows of a host that was put away would turn up behind the back of the one that is loaded."""
+    ear = Ear("a")
+    for _ in range(50):
+        journal.append(ear, ear.row())
+    loaded = await journal.load("a")
+    assert loaded is not None
+    assert (loaded.stream.seq, loaded.digest) == (50, ear.chain.digest)
 
 
 async def test_snapshots_keep_the_newest_of_each_record(storage: Storage) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -50,20 +52,18 @@ def test_every_entry_says_its_format_first() -> None:
     assert json.loads(row().text)["cause"]["type"] == "called"
 
 
-def test_the_digest_can_be_computed_from_the_documentation_alone() -> None:
-    """Written after docs/journal.md, with nothing of the package."""
+def test_the_digest_can_be_computed_with_what_the_documentation_says() -> None:
+    """Runs the code that docs/journal.md prints, which uses nothing of the package."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "journal.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)
     for patches, sends in ((0, 0), (1, 0), (4, 3)):
         found = row(patches=patches, sends=sends)
-        slots = [
-            json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode() for value in json.loads(found.values)
-        ]
-        hashes = b""
-        for number, slot in enumerate(slots):
-            block = hashlib.blake2b(found.salt + (number // 4).to_bytes(4, "big")).digest()
-            key = block[number % 4 * 16 : number % 4 * 16 + 16]
-            hashes += hashlib.blake2b(key + slot, digest_size=32).digest()
-        whole = BEFORE + b"stream\n" + found.text + b"\n" + hashes
-        assert hashlib.blake2b(whole, digest_size=32).digest() == found.digest
+        slots = values(7, patches=patches, sends=sends)
+        assert names["digest"](BEFORE, "stream", found.text, slots, found.salt) == found.digest
+    first = encode_row("stream", entry(1), values(1), b"")
+    assert names["digest"](b"", "stream", first.text, values(1), first.salt) == first.digest
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 4])
