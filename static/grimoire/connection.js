@@ -28,10 +28,15 @@ export const connect = (url, here, listener) => {
   let timer = 0;
   let pongTimer = 0;
 
+  const calm = () => {
+    clearTimeout(pongTimer);
+    pongTimer = 0;
+  };
+
   /** A half-open socket takes minutes to close: from here on nobody listens to it. */
   const leave = (code = 1000) => {
     clearTimeout(timer);
-    clearTimeout(pongTimer);
+    calm();
     if (!socket) return;
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close(code);
@@ -80,6 +85,7 @@ export const connect = (url, here, listener) => {
       return here.report("The server sent what is not a frame:", text);
     }
     heard = now();
+    calm(); // anything is a sign of life: behind a long frame the pong may be late
     const before = status;
     for (const message of frame.messages) {
       if (message.type === "pong") learn(message.clock, message.sent * 1000);
@@ -113,11 +119,8 @@ export const connect = (url, here, listener) => {
   };
 
   const beat = () => {
-    const asked = now();
-    send(JSON.stringify({ type: "ping", sent: asked / 1000 }));
-    clearTimeout(pongTimer);
-    // Anything that arrives is a sign of life: behind a long frame the pong may be late.
-    pongTimer = setTimeout(() => heard < asked && lose(), PONG_LIMIT);
+    send(JSON.stringify({ type: "ping", sent: now() / 1000 }));
+    pongTimer ||= setTimeout(lose, PONG_LIMIT);
     rest();
   };
 

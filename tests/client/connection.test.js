@@ -82,6 +82,13 @@ test("a half-open socket is noticed within seconds of the ping, and nobody liste
   assert.equal(browser.sockets.length, 2);
 });
 
+test("a half-open socket is noticed also where pings are more frequent than the patience for a pong", async () => {
+  const browser = new Browser();
+  browser.connects({ ping: 1 });
+  await browser.clock.pass(6_100);
+  assert.deepEqual(browser.seen.at(-1), ["down"]);
+});
+
 test("a pong keeps the connection, so does any frame", async () => {
   const browser = new Browser();
   browser.connects({ ping: 20 });
