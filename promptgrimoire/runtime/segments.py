@@ -221,8 +221,6 @@ class _Stepped(Coroutine[Any, Any, Any]):
                 refusals += 1
                 if refusals > _REFUSALS:
                     return self._abandon(refusal)
-                if asyncio.isfuture(waiting):
-                    waiting._asyncio_future_blocking = False  # nobody waits for it any more
                 method, argument = self.coroutine.throw, refusal
 
     def _fail(self, error: BaseException) -> object:
@@ -300,8 +298,6 @@ class _Lent(_Stepped):
         self.coroutine = self.boundary = self.value = self.error = None
         if self.rest is not None:
             self.rest.borrowed = False
-            if self.rest.cancelled is not None:
-                self.end()
         return error if isinstance(error, KeyboardInterrupt) else None
 
     def take_over(self, waiting: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import weakref
 from collections.abc import AsyncGenerator, Callable
 from contextvars import ContextVar
 from typing import Any
@@ -316,21 +317,29 @@ def test_cancelled_early_while_it_waits_for_a_task_of_its_own(stage: Stage) -> N
             await asyncio.sleep(0)
             order.append("inner")
 
-    async def author() -> None:
-        task = asyncio.create_task(inner())
-        asyncio.get_running_loop().call_soon(current().cancel)
+    async def begins() -> None:
+        task.append(asyncio.create_task(inner()))
+
+    async def awaits() -> None:
         try:
-            await task
+            await task[0]
         finally:
             order.append("author")
 
+    task: list[asyncio.Task[None]] = []
+
     async def scene() -> None:
-        for _ in range(2):  # with a task that has never run, and with a parked one
+        for parked in (True, False):
             order.clear()
-            await stage.finish(author())
-            assert order == ["inner", "author"]
-            stage.run(_quick())
+            task.clear()
+            stage.run(begins())
             await asyncio.sleep(0)
+            stage.run(_quick() if parked else asyncio.sleep(0))  # which takes the parked one
+            _, going = stage.run(awaits())
+            assert going is not None
+            going.cancel()
+            await asyncio.wait([going])
+            assert order == ["inner", "author"]
 
     stage.play(scene)
 
@@ -357,6 +366,21 @@ def test_parked_tasks_that_are_cancelled_are_not_lent(stage: Stage) -> None:
             for _ in range(turns // 2):
                 await asyncio.sleep(0)
             assert (await stage.finish(author())).end == "fine"
+
+    stage.play(scene)
+
+
+def test_parked_tasks_that_are_cancelled_end(stage: Stage) -> None:
+    """As asyncio.run does at its end, and waits for them."""
+
+    async def scene() -> None:
+        before = asyncio.all_tasks()
+        stage.run(_quick())
+        await asyncio.sleep(0)
+        (parked,) = asyncio.all_tasks() - before
+        parked.cancel()
+        await asyncio.wait_for(asyncio.wait([parked]), 5)
+        assert parked.cancelled()
 
     stage.play(scene)
 
@@ -426,6 +450,27 @@ def test_contexts_are_separate_and_constant(stage: Stage) -> None:
             await stage.finish(author("own"))
         assert _mood.get() == "caller's"
         assert seen == ["caller's", "caller's", "own"] * 2
+
+    stage.play(scene)
+
+
+def test_a_parked_task_keeps_nothing_of_its_first_caller(stage: Stage) -> None:
+    class Player:
+        pass
+
+    player: ContextVar[Player | None] = ContextVar("player", default=None)
+
+    async def scene() -> None:
+        one = Player()
+        gone = weakref.ref(one)
+        player.set(one)
+        stage.run(_quick())
+        await asyncio.sleep(0)
+        player.set(None)
+        stage.run(_quick())
+        del one
+        gc.collect()
+        assert gone() is None
 
     stage.play(scene)
 
@@ -685,6 +730,76 @@ def test_a_cancelled_stream_closes_its_generator(stage: Stage) -> None:
             await asyncio.wait([task])
             assert isinstance(transactions.end, asyncio.CancelledError)
             assert transactions.undone == [["closed"]]
+
+    stage.play(scene)
+
+
+def test_a_generator_is_closed_when_a_value_cannot_be_delivered(stage: Stage) -> None:
+    async def author() -> AsyncGenerator[int, None]:
+        try:
+            yield 1
+        finally:
+            stage.write("closed")
+
+    kept = author()
+
+    def deliver(value: int) -> None:
+        raise ValueError(value)
+
+    async def scene() -> None:
+        transactions = await stage.finish(run_generator(kept, deliver))
+        assert isinstance(transactions.end, ValueError)
+        assert transactions.undone == [["closed"]]
+
+    stage.play(scene)
+
+
+def test_generators_that_are_done_are_forgotten(stage: Stage) -> None:
+    async def numbers() -> AsyncGenerator[int, None]:
+        yield 1
+
+    async def author() -> int:
+        total = 0
+        for _ in range(50):
+            total += sum([number async for number in numbers()])
+            await asyncio.sleep(0)
+        return total
+
+    async def scene() -> None:
+        assert (await stage.finish(author())).end == 50
+        assert len(stage.segments._generators._contexts) < 5
+
+    stage.play(scene)
+
+
+def test_generators_of_the_framework_at_an_address_of_the_authors(stage: Stage) -> None:
+    async def numbers() -> AsyncGenerator[int, None]:
+        try:
+            yield 1
+            yield 2
+        finally:
+            assert stage.open is None or stage.writes == ["author"]
+
+    async def author() -> int:
+        stage.write("author")
+        generator = numbers()
+        addresses.add(id(generator))
+        return sum([number async for number in generator])
+
+    addresses: set[int] = set()
+
+    async def scene() -> None:
+        same = 0
+        for _ in range(20):
+            transactions = await stage.finish(author())
+            generator = numbers()
+            same += id(generator) in addresses
+            await anext(generator)
+            del generator
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            assert transactions.children == []
+        assert same, "this Python never uses an address again; the test shows nothing"
 
     stage.play(scene)
 

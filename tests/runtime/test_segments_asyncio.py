@@ -400,15 +400,58 @@ async def a_future_that_is_done_before_the_second_step(tell: Tell) -> None:
         tell(repr(error))
 
 
-async def waits_for_nonsense(tell: Tell) -> None:
-    class Nonsense:
-        def __await__(self) -> Any:
-            yield 5
+class _Waits:
+    """Awaits its value the wrong way: yielded as it is."""
 
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def __await__(self) -> Any:
+        yield self.value
+
+
+async def waits_for_nonsense(tell: Tell) -> None:
+    elsewhere = asyncio.new_event_loop()
+    for nonsense in (_Waits(5), _Waits(asyncio.get_running_loop().create_future()), elsewhere.create_future()):
+        await _told(tell, nonsense)
+    elsewhere.close()
+
+
+async def waits_for_a_future_of_another_loop(tell: Tell) -> None:
+    elsewhere = asyncio.new_event_loop()
+    await _told(tell, elsewhere.create_future())
+    elsewhere.close()
+
+
+async def waits_for_a_future_that_is_yielded(tell: Tell) -> None:
+    await _told(tell, _Waits(asyncio.get_running_loop().create_future()))
+
+
+async def waits_for_itself(tell: Tell) -> None:
+    await _told(tell, _current())
+
+
+async def _told(tell: Tell, nonsense: Any) -> None:
     try:
-        await Nonsense()
+        await nonsense
     except RuntimeError as error:
-        tell(str(error)[:20])
+        tell([word for word in str(error).split() if word.islower() and word.isalpha()])
+
+
+async def cancelled_and_uncancelled_from_outside(tell: Tell) -> None:
+    me = _current()
+    for waiting in (0, 0.001):
+
+        def both() -> None:
+            me.cancel()
+            me.uncancel()
+
+        asyncio.get_running_loop().call_soon(both)
+        try:
+            await asyncio.sleep(waiting)
+            tell("nothing happened")
+        except asyncio.CancelledError:
+            tell("cancelled")
 
 
 SCENES: list[Scene] = [
@@ -443,6 +486,10 @@ SCENES: list[Scene] = [
     a_child_that_outlives_its_parent,
     a_future_that_is_done_before_the_second_step,
     waits_for_nonsense,
+    waits_for_a_future_of_another_loop,
+    waits_for_a_future_that_is_yielded,
+    waits_for_itself,
+    cancelled_and_uncancelled_from_outside,
 ]
 
 
@@ -596,11 +643,14 @@ def test_contexts_given_to_children_are_left_as_they_were(stage: Stage) -> None:
         await one
         await two
         assert shared[mood] == "two"
+        await loop.create_task(grandchild("nobody"), context=shared)
 
     async def scene() -> None:
         transactions = await stage.finish(author())
         assert transactions.end is None
-        assert [c.children[0].committed for c in transactions.children] == [[["of one"]], [["of two"]]]
+        one, two, three = transactions.children
+        assert [child.children[0].committed for child in (one, two)] == [[["of one"]], [["of two"]]]
+        assert three.committed == [["of nobody"]]
 
     stage.play(scene)
 
@@ -619,7 +669,8 @@ def test_a_generator_dropped_with_an_error_is_closed_in_a_transaction(stage: Sta
     async def author(wait: bool) -> None:
         if wait:
             await asyncio.sleep(0)
-        async for _ in numbers():
+        generator = numbers()
+        async for _ in generator:
             raise ValueError
 
     async def scene() -> None:
