@@ -5,6 +5,7 @@ A `Run` is the boundary that `segments` steps against. What an end means (a repl
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import traceback
 from collections.abc import Callable
@@ -81,6 +82,13 @@ class Run:
         transaction = self._close()
         if not (isinstance(error, Reject) and error.keep):
             transaction.undo(error)
+            for patch in transaction.lost:
+                log.warning(
+                    "%s: %s was changed while a failure was handled, and could not be kept: the part that failed had "
+                    "changed the same container. Change it before, or assign a whole new value.",
+                    patch.line,
+                    ".".join(map(str, patch.path)),
+                )
         try:
             seq = self.fail(transaction, error)
         except Exception as again:
@@ -89,6 +97,8 @@ class Run:
                 self.report(again)
             seq = 0
         self.ended(seq, None, error)
+        if transaction.spoiled:
+            self.host.discard("a container was changed in a way that nothing can take back")
 
     def child(self) -> Run:
         return Run(self.host, self.cause, self.activity)
@@ -115,7 +125,8 @@ class Run:
 
     def fail(self, transaction: Transaction, error: BaseException) -> int:
         """Commit what remains after `error` (what was written while handling it)."""
-        self.report(error)
+        if not isinstance(error, asyncio.CancelledError):
+            self.report(error)
         return self._commit(transaction)
 
     def ended(self, seq: int, value: object, error: BaseException | None) -> None:

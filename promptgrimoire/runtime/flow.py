@@ -96,7 +96,7 @@ class Flow:
         plan = self.plan_of(player)
         transaction.assign(private, "moving", self._position(player, plan, target))
         transaction.assign(private, "held", "")
-        transaction.begun.append(partial(self.go_on, player))
+        transaction.begin(partial(self.go_on, player))
 
     def _position(self, player: Player, plan: list[str], target: Any) -> int:
         if isinstance(target, int) and not isinstance(target, bool):

@@ -130,7 +130,13 @@ class Gateway:
 
         async def creating() -> None:
             transaction = state.writing()
-            for field, value in (("app", app), ("created", self.clock.now()), ("seed", new_secret()), ("settings", {})):
+            for field, value in (
+                ("app", app),
+                ("created", self.clock.now()),
+                ("seed", new_secret()),
+                ("settings", {}),
+                ("timers", {}),
+            ):
                 transaction.assign(state.hidden, field, value)
             hook = experiment.hooks.get("new_session")
             if hook is not None:

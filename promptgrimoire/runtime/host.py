@@ -270,6 +270,11 @@ class Host:
         self.timers.stop()
         self.on_failure(self)
 
+    def discard(self, why: str) -> None:
+        """Memory is not what the journal says: load the session anew. What was acknowledged is all there."""
+        log.error("session %s is loaded anew: %s", self.id, why)
+        self.failed(JournalUnavailable(why))
+
     async def durable(self) -> None:
         """Return when everything that has been executed so far is on disk. Raises JournalUnavailable."""
         if self.failure is not None:

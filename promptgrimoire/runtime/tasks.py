@@ -33,13 +33,14 @@ class Tasks:
                 f"spawn: expected a coroutine, as in spawn(watch(session)), found {type(coroutine).__name__}"
             )
         host = self._host
-        if len(self.going) >= host.limits.tasks:
+        if len(self.going) + len(host.state.writing().begun) >= host.limits.tasks:
             coroutine.close()
             raise AuthorError(f"at most {host.limits.tasks} tasks of one session run at once")
         activity = current.get()
         record: Record = activity.record if activity is not None else host.state.session
         transaction = host.state.writing()
-        transaction.begun.append(partial(self.start, coroutine, record, name or coroutine.__qualname__))
+        begin = partial(self.start, coroutine, record, name or coroutine.__qualname__)
+        transaction.begin(begin, coroutine.close)
 
     def start(self, coroutine: Coroutine[Any, Any, Any], record: Record, name: str) -> None:
         """Run a coroutine for a record, in segments of its own."""

@@ -55,7 +55,7 @@ class Timers:
         if "timers" not in hidden._fields:
             transaction.assign(hidden, "timers", {})
         hidden._fields["timers"][str(number)] = (host.clock.now() + seconds, name, arguments)
-        transaction.begun.append(self.plan)
+        transaction.begin(self.plan)
         return number
 
     def next_due(self) -> float | None:

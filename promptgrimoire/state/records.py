@@ -470,7 +470,10 @@ def _label(record: Record, value: Any) -> None:
     before = dict(state.labels)
     transaction.assign(state.record(hidden(record._key)), "label", str(value))
     transaction.did(partial(_put_back_labels, state.labels, before))
-    state.labels[str(value)] = record.id
+    for label in [label for label, id in before.items() if id == record.id]:
+        del state.labels[label]
+    if value:
+        state.labels[str(value)] = record.id
 
 
 def _put_back_labels(labels: dict[str, int], before: dict[str, int]) -> None:

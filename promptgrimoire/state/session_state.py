@@ -127,9 +127,7 @@ class SessionState:
         self.everybody = before
         for record in (player_key(id), hidden(player_key(id))):
             self.records.pop(record, None)
-        for index in (self.tokens, self.labels, self.visitors, self.names):
-            for key in [key for key, value in index.items() if value == id]:
-                del index[key]
+        self.reindex()  # the newcomer may have taken over another's visitor or label
 
     def create_group(self, members: list[Player], name: str | None, app: str) -> Group:
         """A new group, as a write of the open transaction."""
@@ -138,12 +136,16 @@ class SessionState:
         transaction.assign(self.hidden, "groups", id)
         group = self.record(group_key(id))
         assert isinstance(group, Group)
-        transaction.did(partial(self.records.pop, group_key(id), None))
+        transaction.did(partial(self._forget_group, group_key(id)))
         private = self.record(hidden(group_key(id)))
         transaction.assign(private, "name", name or f"group{id}")
         transaction.assign(private, "app", app)
         self.set_members(group, members)
         return group
+
+    def _forget_group(self, key: str) -> None:
+        for record in (key, hidden(key)):
+            self.records.pop(record, None)
 
     def set_members(self, group: Group, members: list[Player]) -> None:
         """Make exactly these the members; each leaves the group they were in."""
@@ -171,7 +173,9 @@ class SessionState:
                 index[value] = id
 
     def reindex(self) -> None:
-        """Build the indexes anew, after loading."""
+        """Build the indexes anew."""
+        for index in (self.tokens, self.labels, self.visitors, self.names):
+            index.clear()
         for player in self.everybody:
             self._index(player.id)
 
@@ -185,6 +189,15 @@ class SessionState:
         if owner._written.get(field) != place:
             owner._turn_page(field, patch.app, patch.round)
         apply(owner._fields, owner, patch, value, self.resolve)
+
+    def put_back(self, records: dict[str, bytes], known: set[str]) -> None:
+        """Give these records the content that `snapshot` gave, and forget those that were not known then."""
+        for key in [key for key in self.records if key not in known]:
+            del self.records[key]
+        self.everybody = Players((player for player in self.everybody if player._key in known), scope=())
+        for key, text in records.items():
+            self.records[key]._restore(text)
+        self.reindex()
 
     def snapshot(self, key: str) -> bytes:
         """A record's content as JSON text, for `restore`."""

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from promptgrimoire.errors import OriginalChanged
+from promptgrimoire.errors import JournalDamaged, OriginalChanged
 from promptgrimoire.state.observables import adopt
 from promptgrimoire.state.observed import attach, consistent, detach
-from promptgrimoire.state.patches import Operation, Patch, apply
+from promptgrimoire.state.patches import Operation, Patch
 from promptgrimoire.state.values import SCALARS, Reference, encode
 
 if TYPE_CHECKING:
@@ -46,10 +46,24 @@ class Said:
 class Transaction:
     """Opened by the session's host while author code is being stepped; there is at most one per session.
 
-    `begun` are callables to run once it has been committed (tasks, timers and calls started in it).
+    `begun` are callables to run once it has been committed (tasks, timers and calls started in it). `lost` are clean-up
+    writes that could not be kept; `spoiled` says that a container was changed in a way that nothing can take back.
     """
 
-    __slots__ = ("app", "begun", "originals", "outer", "round", "said", "state", "touched", "writes")
+    __slots__ = (
+        "_begun",
+        "app",
+        "begun",
+        "lost",
+        "originals",
+        "outer",
+        "round",
+        "said",
+        "spoiled",
+        "state",
+        "touched",
+        "writes",
+    )
 
     def __init__(self, state: SessionState, app: str = "", round: int = 0) -> None:
         self.state = state
@@ -58,6 +72,9 @@ class Transaction:
         self.writes: list[Write] = []
         self.said: list[Said] = []
         self.begun: list[Callable[[], object]] = []
+        self._begun: list[tuple[BaseException | None, Callable[[], object] | None]] = []  # beside `begun`
+        self.lost: list[Patch] = []
+        self.spoiled = False
         self.originals: list[tuple[Any, bytes, str, str]] = []
         self.touched: list[Any] = []
         self.outer = sys.exc_info()[1]  # being handled by our caller, not by the author
@@ -130,6 +147,12 @@ class Transaction:
         handling = sys.exc_info()[1]
         self.said.append(Said(what, data, None if handling is self.outer else handling))
 
+    def begin(self, function: Callable[[], object], forget: Callable[[], object] | None = None) -> None:
+        """Call `function` once this is committed; `forget` where it is undone instead."""
+        handling = sys.exc_info()[1]
+        self.begun.append(function)
+        self._begun.append((None if handling is self.outer else handling, forget))
+
     def did(self, undo: Callable[[], object]) -> None:
         """Register how to take back a change that is not part of the state (an index)."""
         self.writes.append(Write(Patch("", "set", []), b"", undo, None))
@@ -149,6 +172,7 @@ class Transaction:
         for owner, field in self.touched:
             container = owner._fields.get(field)
             if container is not None and not consistent(container):
+                self.spoiled = True
                 raise OriginalChanged(
                     f"'{field}' of {owner!r} was changed by code that bypasses its methods (heapq and bisect.insort do so). "
                     f"Change a copy and assign it: `items = list(….{field}); heapq.heappush(items, x); ….{field} = items`."
@@ -163,30 +187,54 @@ class Transaction:
         writes, said, begun, originals = mark
         for write in reversed(self.writes[writes:]):
             write.undo()
-        del self.writes[writes:], self.said[said:], self.begun[begun:], self.originals[originals:]
+        for _, forget in self._begun[begun:]:
+            if forget is not None:
+                forget()
+        del self.writes[writes:], self.said[said:], self.originals[originals:]
+        del self.begun[begun:], self._begun[begun:]
 
     def undo(self, error: BaseException | None = None) -> None:
-        """Take everything back, except what was written or said while `error` was being handled."""
-        kept_writes, kept_said = [], []
-        if error is not None:
-            handled = _chain(error)
-            kept_writes = [
-                write for write in self.writes if write.handling is not None and id(write.handling) in handled
-            ]
-            kept_said = [said for said in self.said if said.handling is not None and id(said.handling) in handled]
+        """Take everything back, except what was written, said or begun while `error` was being handled."""
+        handled = _chain(error) if error is not None else set()
+        kept = _keepable(self.writes, handled) if handled else []
+        said = [one for one in self.said if one.handling is not None and id(one.handling) in handled]
+        begun = [
+            (function, about)
+            for function, about in zip(self.begun, self._begun, strict=True)
+            if about[0] is not None and id(about[0]) in handled
+        ]
+        if begun:
+            going_on = {id(about) for _, about in begun}
+            self._begun = [(None, None) if id(about) in going_on else about for about in self._begun]
         self.back_to((0, 0, 0, 0))
         self.touched.clear()
+        self.said = said
+        self.begun, self._begun = [function for function, _ in begun], [about for _, about in begun]
+        if kept:
+            self._write_again(kept)
+
+    def _write_again(self, kept: list[tuple[Write, bool]]) -> None:
+        """Make clean-up writes once more, now that all else has been taken back."""
         state = self.state
-        for write in kept_writes:
-            if not write.patch.path:
+        keys = {write.patch.record for write, _ in kept}
+        known = set(state.records)
+        before = {key: state.snapshot(key) for key in keys if key in known}
+        put_back = partial(state.put_back, before, known)
+        undo: Callable[[], object] = put_back
+        for write, fits in kept:
+            try:
+                if not fits:
+                    raise JournalDamaged("the container is another one, or has been changed, in the part that failed")
+                state.apply(write.patch, write.value)
+            except JournalDamaged:
+                self.lost.append(write.patch)
                 continue
-            owner = state.record(write.patch.record)
-            apply(owner._fields, owner, write.patch, write.value, state.resolve)
-            owner._written[write.patch.path[0]] = (write.patch.app, write.patch.round)
-            self.writes.append(Write(write.patch, write.value, _nothing, None))
-        if kept_writes:
+            self.writes.append(Write(write.patch, write.value, undo, None))
+            undo = _nothing
+        if not self.writes:
+            put_back()
+        elif any(key.startswith("!p") for key in keys):
             state.reindex()
-        self.said = kept_said
 
     def patches(self) -> tuple[list[Patch], list[bytes]]:
         """What changed, and the values beside it."""
@@ -202,6 +250,40 @@ def _chain(error: BaseException) -> set[int]:
         found.add(id(link))
         link = link.__context__
     return found
+
+
+def _keepable(writes: list[Write], handled: set[int]) -> list[tuple[Write, bool]]:
+    """The writes made while one of these exceptions was being handled, and whether what they change will be as it was."""
+    found: list[tuple[Write, bool]] = []
+    undone: dict[tuple[str, Any], list[Patch]] = {}  # since the field was last set as a whole
+    for write in writes:
+        patch = write.patch
+        if not patch.path:
+            continue
+        field = patch.record, patch.path[0]
+        if write.handling is None or id(write.handling) not in handled:
+            undone.setdefault(field, []).append(patch)
+            continue
+        if patch.op == "set" and len(patch.path) == 1:
+            undone.pop(field, None)
+            found.append((write, True))
+            continue
+        fits = not any(_disturbs(earlier, patch) for earlier in undone.get(field, ()))
+        if not fits:
+            undone[field].append(patch)
+        found.append((write, fits))
+    return found
+
+
+def _disturbs(undone: Patch, kept: Patch) -> bool:
+    """Whether the container that `kept` changes is another one, or has other positions, without `undone`."""
+    path = undone.path
+    container = kept.path[:-1] if kept.op in ("set", "delete") else kept.path
+    if container[: len(path)] != path:
+        return False
+    if undone.op in ("set", "delete", "splice", "permute"):
+        return True
+    return undone.op == "clear" and len(container) > len(path)
 
 
 def _put_back(record: Record, name: str, old: Any) -> None:
