@@ -174,10 +174,12 @@ class ListChanges(Attached, list[Any]):
                 raise
             extended = "must assign iterable to extended slice"
             raise TypeError("can only assign an iterable" if step == 1 else extended) from None
-        start, stop, step = index.indices(list.__len__(self))  # iterating may have changed the list
+        length = list.__len__(self)  # iterating may have changed it
         if step == 1:
-            self._splice(start, max(stop - start, 0), items)
+            start = min(start, length)
+            self._splice(start, max(min(stop, length) - start, 0), items)
             return
+        start, stop, step = index.indices(length)
         places = range(start, stop, step)
         if len(places) != len(items):
             raise ValueError(f"attempt to assign sequence of size {len(items)} to extended slice of size {len(places)}")

@@ -41,6 +41,17 @@ class Slotted:
 
 
 @dataclasses.dataclass(frozen=True)
+class Renamed:
+    """What `Offer` has become: all other fields."""
+
+    y: int = 0
+
+
+class RenamedStruct(msgspec.Struct, frozen=True):
+    y: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
 class Doubled:
     x: Any
 

@@ -594,6 +594,24 @@ def test_a_key_that_changes_the_list_while_it_is_sorted() -> None:
         of["x"].sort(key=key)
 
 
+@pytest.mark.parametrize("where", [slice(1, 2), slice(None), slice(2, None), slice(-1, None)])
+def test_an_iterator_that_changes_the_list_whose_slice_it_replaces(where: slice) -> None:
+    for change in (lambda x: x.insert(0, 0), lambda x: x.clear(), lambda x: x.pop()):
+        plain, of = [1, 2, 3], book(x=[1, 2, 3])
+
+        def items(x: Any, change: Callable[[Any], object] = change) -> Iterator[int]:
+            yield 8
+            change(x)
+            yield 9
+
+        plain[where] = items(plain)
+        of["x"][where] = items(of["x"])
+        assert of["x"] == plain
+        again = book(x=[1, 2, 3])
+        again.apply(log(of).patches)
+        assert again.text() == of.text()
+
+
 def test_an_iterator_that_changes_the_list_it_extends() -> None:
     of = book(x=[1])
 

@@ -214,7 +214,17 @@ def test_a_struct_whose_class_is_gone_is_read_and_stored_as_what_it_was() -> Non
 
 
 @pytest.mark.parametrize(
-    "kind", [structs.Slotted, structs.Strict, structs.Mutable, structs.MutablePoint, int, structs.Rows]
+    "kind",
+    [
+        structs.Slotted,
+        structs.Strict,
+        structs.Mutable,
+        structs.MutablePoint,
+        structs.Renamed,
+        structs.RenamedStruct,
+        int,
+        structs.Rows,
+    ],
 )
 def test_a_struct_whose_class_does_not_fit_any_more(kind: type) -> None:
     text = encode(Offer("buy", Decimal(1)))
