@@ -174,12 +174,11 @@ class ListChanges(Attached, list[Any]):
                 raise
             extended = "must assign iterable to extended slice"
             raise TypeError("can only assign an iterable" if step == 1 else extended) from None
-        length = list.__len__(self)  # iterating may have changed it
+        # Iterating may have changed the list. Python 3.13 looks at the length only then, older ones before.
+        start, stop, step = index.indices(list.__len__(self))
         if step == 1:
-            start = min(start, length)
-            self._splice(start, max(min(stop, length) - start, 0), items)
+            self._splice(start, max(stop - start, 0), items)
             return
-        start, stop, step = index.indices(length)
         places = range(start, stop, step)
         if len(places) != len(items):
             raise ValueError(f"attempt to assign sequence of size {len(items)} to extended slice of size {len(places)}")
