@@ -117,6 +117,17 @@ test("calls are given up too while the server takes connections but never welcom
   assert.equal((await Browser.outcome(promise)).code, "timeout");
 });
 
+test("nothing is given up between hello and welcome, since the server expects what hello has named", async () => {
+  const browser = new Browser({ page: { timeout: 3 } });
+  const promise = browser.invoke("late");
+  await browser.clock.pass(500);
+  assert.deepEqual(browser.opens().pending, [1]);
+  await browser.clock.pass(8000);
+  browser.welcome();
+  assert.deepEqual(numbers(browser.sentOf("call")), [1]);
+  assert.equal(await Browser.outcome(promise), "pending");
+});
+
 test("arguments are taken when the call is made", async () => {
   const browser = new Browser();
   const points = [1];
@@ -176,7 +187,10 @@ test("a reloaded document adopts what its predecessor left unsettled, before its
   second.frame(102, { type: "reply", n: 1, ok: 0, document: "first" });
   assert.equal(second.client.calls.greeting().pending.length, 1); // not its own call 1
 
-  // A third one finds what is left, of both, oldest first.
+  // A third one finds what is left, of both, oldest first, wherever the browser keeps it.
+  const kept = storage.getItem("grimoire/s-p1/calls/first");
+  storage.removeItem("grimoire/s-p1/calls/first");
+  storage.setItem("grimoire/s-p1/calls/first", kept);
   const third = new Browser({ clock, storage, document: "third" });
   assert.deepEqual(third.opens().adopts, [
     { document: "first", pending: [3] },

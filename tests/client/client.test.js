@@ -230,6 +230,7 @@ test("a reloaded tab keeps its name; a copy of it, while it is shown, gets anoth
   assert.equal(new Browser({ storage: storage.copy(), tab: "copy" }).opens().tab, "copy");
   first.client.pause();
   assert.equal(new Browser({ storage, tab: "other" }).opens().tab, "mine");
+  assert.equal(new Browser({ storage: storage.copy(), tab: "copy" }).opens().tab, "copy");
 });
 
 const examples = JSON.parse(readFileSync(new URL("../frames.json", import.meta.url), "utf8"));

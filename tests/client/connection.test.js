@@ -27,6 +27,10 @@ test("after a connection that lasted, the first delay is short again; after one 
   for (let count = 0; count < 6; count += 1) {
     browser.connects();
     browser.closes();
+    if (count) {
+      await browser.clock.pass(251);
+      assert.equal(browser.sockets.length, count + 1);
+    }
     await browser.clock.pass(10_000);
   }
   browser.connects();
