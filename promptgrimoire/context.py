@@ -1,7 +1,7 @@
 """The one ContextVar: for which record and session author code runs at the moment.
 
-Only what needs to know "who is acting" without being handed a record looks here (`rng()`, `spawn`, `durable`, …). The open
-transaction is not here: it belongs to the session's state.
+Only what needs to know "who is acting" without being handed a record looks here (`rng()`, `spawn`, `durable`, …). The
+open transaction is not here: it belongs to the session's state.
 """
 
 from __future__ import annotations

@@ -62,9 +62,9 @@ def notify(
 ) -> None:
     """Tell those of the recipients who are on the sender's page (and round).
 
-    `data` becomes JSON now: later changes of it do not travel. `event` names it (`grimoire.onCustomEvent(event, …)`); without,
-    it goes to `grimoire.receive`. `where`: a page class or its name, a 0-based index of the plan, or `...` for any page.
-    `keep=True`: delivered until some browser of the recipient has handled it, across reloads and pages.
+    `data` becomes JSON now: later changes of it do not travel. `event` names it (`grimoire.onCustomEvent(event, …)`);
+    without, it goes to `grimoire.receive`. `where`: a page class or its name, a 0-based index of the plan, or `...`
+    for any page. `keep=True`: delivered until some browser of the recipient has handled it, across reloads and pages.
     `volatile=True`: worthless when late; nothing is stored, the newest per event and sender wins, the slow miss it.
 
     Guarantees: sent only if the transaction commits, after it is durable; in the order of the statements; each once per
@@ -72,7 +72,8 @@ def notify(
     """
     if not isinstance(sender, Player):
         raise AuthorError(
-            f"notify(sender, …): expected a player as the first argument, found {type(sender).__name__}; use send_to(recipients, data) elsewhere"
+            f"notify(sender, …): expected a player as the first argument, found {type(sender).__name__}; use "
+            "send_to(recipients, data) elsewhere"
         )
     place = _place_of(sender) if where is None else _where(where, sender)
     _say(sender._state, sender.id, recipients, data, event, place, keep, volatile)
@@ -87,7 +88,10 @@ def send_to(
     keep: bool = False,
     volatile: bool = False,
 ) -> None:
-    """Like notify, from anywhere (background tasks, timers): to the recipients on whatever page they are, unless `where` says."""
+    """Like notify, from anywhere (background tasks, timers).
+
+    To the recipients on whatever page they are, unless `where` says.
+    """
     chosen = recipients if isinstance(recipients, Record) else Players(recipients)
     if isinstance(chosen, Players):
         if not chosen:

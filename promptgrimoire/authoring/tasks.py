@@ -1,4 +1,4 @@
-"""What author code may ask of the server while it runs: tasks, deadlines, threads, waiting for the disk, random numbers.
+"""What author code may ask of the server: tasks, deadlines, threads, waiting for the disk, random numbers.
 
 Each asks the services of the session for which the code runs; none works outside hooks, live methods, timers and tasks.
 """
@@ -18,8 +18,8 @@ _Result = TypeVar("_Result")
 def spawn(coroutine: Coroutine[Any, Any, Any], *, name: str = "") -> None:
     """Run a coroutine in the background, from when this transaction is committed.
 
-    Each part between two of its awaits is a transaction of its own. It dies with the server: start it again in `restart(session)`.
-    Raises AuthorError where too many tasks of the session run, or where it is given no coroutine.
+    Each part between two of its awaits is a transaction of its own. It dies with the server: start it again in
+    `restart(session)`. Raises AuthorError where too many tasks of the session run, or where it is given no coroutine.
     """
     _activity("spawn").services.spawn(coroutine, name)
 

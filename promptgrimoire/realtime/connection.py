@@ -1,7 +1,7 @@
 """One socket's receive and send loops behind a small interface. What it calls is handed to it; it knows no session.
 
-No task per message: the receive loop calls the handler directly, and a frame is written by stepping the ASGI `send` once; only a
-full transport needs a task.
+No task per message: the receive loop calls the handler directly, and a frame is written by stepping the ASGI `send`
+once; only a full transport needs a task.
 """
 
 from __future__ import annotations
@@ -57,7 +57,10 @@ class Connection:
         self._task: asyncio.Task[None] | None = None
 
     def send(self, text: str) -> None:
-        """Send a frame; returns at once. A reader too slow for the backlog's bound is disconnected and resumes later."""
+        """Send a frame; returns at once.
+
+        A reader too slow for the backlog's bound is disconnected and resumes later.
+        """
         if self._closed:
             return
         if self._backlog is None:

@@ -1,7 +1,7 @@
 """What live documents have not handled. Pure: holds texts, sends nothing itself.
 
-An outbox is bounded by count and bytes; beyond the bound it is emptied and says so (`overflowed`): its document is told to start
-afresh, never silently short.
+An outbox is bounded by count and bytes; beyond the bound it is emptied and says so (`overflowed`): its document is
+told to start afresh, never silently short.
 """
 
 from __future__ import annotations

@@ -1,13 +1,17 @@
 """Who is here: connection counts and grace. Pure: time is passed in, deadlines are given back.
 
-Derived from live connections. A late close of an old socket can only touch itself; closing one of two tabs changes nothing.
+Derived from live connections. A late close of an old socket can only touch itself; closing one of two tabs changes
+nothing.
 """
 
 from __future__ import annotations
 
 
 class Presence:
-    """Players of one session: online (a connection, or a page just delivered), away (none, within the grace), offline."""
+    """Players of one session.
+
+    Online (a connection, or a page just delivered), away (none, within the grace), offline.
+    """
 
     def __init__(self, grace: float) -> None:
         self.grace = grace

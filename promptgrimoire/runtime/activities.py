@@ -1,6 +1,7 @@
 """One piece of running author code, from its cause to its end: opens, commits and undoes its transactions.
 
-A `Run` is the boundary that `segments` steps against. What an end means (a reply, a page, a log line) is said by subclasses.
+A `Run` is the boundary that `segments` steps against. What an end means (a reply, a page, a log line) is said by
+subclasses.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Who is told what: live documents, what each has not handled yet, kept events, resuming. Decides nothing about state."""
+"""Who is told what: live documents, what each has not handled yet, kept events, resuming.
+
+Decides nothing about state.
+"""
 
 from __future__ import annotations
 
@@ -131,7 +134,8 @@ class Deliveries:
     ) -> Delivery:
         """Put an entry's messages into the outboxes; gives what to send once it is durable.
 
-        `answering` is the document whose call has ended with this entry, and the reply: it goes after the events, in their frame.
+        `answering` is the document whose call has ended with this entry, and the reply: it goes after the events, in
+        their frame.
         """
         delivery = Delivery(seq)
         if answering is not None:

@@ -1,7 +1,8 @@
 """Stays: a player's way through the pages, hooks once.
 
-Entering a page belongs to whatever moved the player, never to the request that shows it. Submitting is two transactions: leave, then
-enter. Owns which hooks have run; renders through `authoring.templates`; knows nothing of HTTP.
+Entering a page belongs to whatever moved the player, never to the request that shows it. Submitting is two
+transactions: leave, then enter. Owns which hooks have run; renders through `authoring.templates`; knows nothing of
+HTTP.
 """
 
 from __future__ import annotations
@@ -80,10 +81,9 @@ class Flow:
         """What the framework keeps about a player: page, position, round, stay, moving, ran, held, hook."""
         return self._host.state.record(hidden(f"p{player}"))
 
-    def page_of(self, player: int) -> PageSpec | None:
+    def page_of(self, player: Player) -> PageSpec | None:
         """The page where a player is, in the version of the experiment that runs now; None at the end."""
-        key = self.private(player)._fields.get("page", "")
-        return self._host.experiment.pages.get(key)
+        return self._host.experiment.pages.get(player._about.get("page", ""))
 
     def plan_of(self, player: Player) -> list[str]:
         """Keys of the pages of a player's plan, in order."""
@@ -310,7 +310,7 @@ class Flow:
 
     async def _leave(self, player: Player, private: Record, stay: int) -> None:
         position = private._fields["position"]
-        spec = self.page_of(player.id)
+        spec = self.page_of(player)
         if spec is None:
             return  # the end has no Next
         await self._once(player, private, spec, "after_once", position)
@@ -335,7 +335,7 @@ class Flow:
             return Rendering("held", status=500, reference=fields["held"])
         if fields.get("moving") is not None:
             return Rendering("moment")
-        spec = self.page_of(player.id)
+        spec = self.page_of(player)
         if spec is None:
             if fields.get("page"):
                 return Rendering("held", status=500, reference="")

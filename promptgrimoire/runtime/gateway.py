@@ -13,8 +13,8 @@ from promptgrimoire.authoring.experiment import Experiment
 from promptgrimoire.commands import Restarted, SessionCreated
 from promptgrimoire.errors import GrimoireError, JournalDamaged, JournalError, JournalUnavailable, NotFound
 from promptgrimoire.ids import new_secret, new_session_id, session_of
-from promptgrimoire.journal.base import Journal, Stream
-from promptgrimoire.journal.entries import Chain
+from promptgrimoire.journal.base import Description, Journal, Stream
+from promptgrimoire.journal.entries import Chain, Entry
 from promptgrimoire.runtime.clock import Clock
 from promptgrimoire.runtime.flow import Frame
 from promptgrimoire.runtime.history import History
@@ -28,6 +28,7 @@ from promptgrimoire.state.declared import declared_fields
 from promptgrimoire.state.lines import Lines
 from promptgrimoire.state.records import Player
 from promptgrimoire.state.session_state import SessionState
+from promptgrimoire.state.transaction import Transaction
 
 log = logging.getLogger("promptgrimoire")
 _HOUSEKEEPING = 5.0
@@ -63,6 +64,7 @@ class Gateway:
         """Open the journal; sessions load when they are first touched, or when a deadline of theirs is due."""
         await self.journal.open()
         self.segments.install()
+        self.experiments.on_change = self._changed
         self._around.watchdog.start()
         self._secret = (await self._server_secret()).encode()
         for stream in await self.journal.streams():
@@ -162,7 +164,7 @@ class Gateway:
 
     def _new_host(self, state: SessionState, chain: Chain, app: str) -> Host:
         state.archive = History(self.journal, state.id)
-        host = Host(state, chain, self._around, lambda: self.experiments.get(app))
+        host = Host(state, chain, self._around, self.experiments.get(app))
         host.on_failure = self._failed
         return host
 
@@ -224,16 +226,28 @@ class Gateway:
             found = rebuilt.state.hidden._fields["secret"]
             assert isinstance(found, str)
             return found
-        host = Host(state, Chain(_SERVER), self._around, lambda: self.experiments.get(""))
         secret = new_secret()
-
-        async def creating() -> None:
-            state.writing().assign(state.hidden, "created", self.clock.now())
-            state.writing().assign(state.hidden, "secret", secret)
-
-        await host.perform(SessionCreated(_SERVER, ""), state.session, "server", creating())
-        await host.durable()
+        transaction = Transaction(state)
+        for field, value in (("created", self.clock.now()), ("secret", secret)):
+            transaction.assign(state.hidden, field, value)
+        patches, values = transaction.patches()
+        entry = Entry(1, self.clock.now(), SessionCreated(_SERVER, ""), patches)
+        row = Chain(_SERVER).row(entry, [b"null", *values, b"null"])
+        self.journal.append(_Alone(), row, Description(created=entry.at))
+        await self.journal.flush()
         return secret
+
+    def _changed(self, app: str) -> None:
+        """Another version of an app runs from now on: who was held up by the old one goes on."""
+        experiment = self.experiments.get(app)
+        for host in self._hosts.values():
+            if host.app == app:
+                host.experiment = experiment
+                host.state.lines = Lines(experiment.project)
+                host.timers.plan()
+                for player in host.state.everybody:
+                    if host.flow.private(player.id)._fields.get("held"):
+                        self._spawn(host.flow.retry(player))
 
     # ---------------------------------------------------------------- housekeeping
 
@@ -298,6 +312,16 @@ class Gateway:
                     return
         finally:
             self._reviving = False
+
+
+class _Alone:
+    """Listens to nothing: who appends flushes, and hears there of a failure."""
+
+    def stored(self, seq: int) -> None:
+        """It is waited for."""
+
+    def failed(self, error: JournalError) -> None:
+        """It is raised where it is waited for."""
 
 
 def _log_failure(task: asyncio.Task[Any]) -> None:

@@ -1,7 +1,7 @@
 """One session's state machine: exactly once, in order per player, commit before tell.
 
-A host is single-threaded: every method is called on the event loop. It owns the session's state, its place in the journal, its documents, timers
-and tasks; it never reads HTTP and never renders.
+A host is single-threaded: every method is called on the event loop. It owns the session's state, its place in the
+journal, its documents, timers and tasks; it never reads HTTP and never renders.
 """
 
 from __future__ import annotations
@@ -75,9 +75,7 @@ class PlayerLine(NamedTuple):
 class Host:
     """Owns one session while it is loaded."""
 
-    def __init__(
-        self, state: SessionState, chain: Chain, around: Surroundings, experiment: Callable[[], Experiment]
-    ) -> None:
+    def __init__(self, state: SessionState, chain: Chain, around: Surroundings, experiment: Experiment) -> None:
         self.id = state.id
         self.state = state
         self.chain = chain
@@ -88,7 +86,7 @@ class Host:
         self.watchdog = around.watchdog
         self.settings = around.settings
         self.limits = around.settings.limits
-        self._experiment = experiment
+        self.experiment = experiment  # the version that runs now
         self.durable_seq = chain.seq
         self.failure: JournalError | None = None
         self.on_failure: Callable[[Host], None] = lambda host: None
@@ -105,11 +103,6 @@ class Host:
         self.attendance = Attendance(self)
         state.mover = self.flow.ask_to_move
         state.plan = self.flow.plan_of
-
-    @property
-    def experiment(self) -> Experiment:
-        """The version of the experiment that runs now."""
-        return self._experiment()
 
     @property
     def app(self) -> str:
@@ -195,6 +188,11 @@ class Host:
                 texts.append(said.data)
         seq = 0
         if patches or sends or outcome is not None:
+            changed = self.changed
+            framework = False  # whether the index line may have changed
+            for patch in patches:
+                changed.add(patch.record)
+                framework = framework or patch.record[0] == "!"
             before = self.chain.seq, self.chain.digest
             entry = Entry(before[0] + 1, self.clock.now(), cause, patches, sends, outcome)
             row = self.chain.row(entry, [value, *values, *texts, result])
@@ -202,18 +200,16 @@ class Host:
             if size > self.limits.entry:
                 self.chain.back_to(*before)
                 raise TooLarge(
-                    f"one step of {type(cause).__name__} wrote and said {size:,} bytes; at most {self.limits.entry:,} fit in one entry"
+                    f"one step of {type(cause).__name__} wrote and said {size:,} bytes; "
+                    f"at most {self.limits.entry:,} fit in one entry"
                 )
             try:
-                self.journal.append(self, row, self._description())
+                self.journal.append(self, row, self._description() if framework else None)
             except JournalError:
                 self.chain.back_to(*before)
                 raise
             seq = entry.seq
             self.bytes_since_snapshot += size
-            changed = self.changed
-            for patch in patches:
-                changed.add(patch.record)
             if sends or answering is not None:
                 self.tell(self.deliveries.committed(seq, sends, texts, answering))
         for notice, data in volatile:

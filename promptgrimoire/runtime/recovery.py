@@ -1,4 +1,4 @@
-"""From the journal back to a host: snapshot, entries, calls that were interrupted, moves that were under way; and snapshots themselves.
+"""From the journal back to a host: snapshot, entries, interrupted calls, moves under way; and taking snapshots.
 
 Nothing is told and no author code runs while a session is being rebuilt.
 """

@@ -83,7 +83,8 @@ class Tasks:
         for argument in arguments:
             if isinstance(argument, Record):
                 raise AuthorError(
-                    f"in_thread: expected plain values, found {argument!r}; state cannot be read from another thread. Pass the fields that are needed."
+                    f"in_thread: expected plain values, found {argument!r}; state cannot be read from another thread. "
+                    "Pass the fields that are needed."
                 )
         return await asyncio.to_thread(_without_context, function, arguments)
 

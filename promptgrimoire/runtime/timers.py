@@ -22,8 +22,8 @@ log = logging.getLogger("promptgrimoire.timers")
 class Timers:
     """Deadlines of one session.
 
-    `after` deadlines are fields of the session's hidden record: `timers = {id: (due, handler, arguments)}`. `@every` handlers run
-    while somebody is here; a handler that still runs when its next turn comes skips that turn.
+    `after` deadlines are fields of the session's hidden record: `timers = {id: (due, handler, arguments)}`. `@every`
+    handlers run while somebody is here; a handler that still runs when its next turn comes skips that turn.
     """
 
     def __init__(self, host: Host) -> None:
@@ -37,13 +37,17 @@ class Timers:
     # ---------------------------------------------------------------- after
 
     def set(self, seconds: float, handler: Callable[..., Any], arguments: tuple[Any, ...]) -> int:
-        """A deadline as part of the open transaction. Raises AuthorError for what could not be found after a restart."""
+        """A deadline as part of the open transaction.
+
+        Raises AuthorError for what could not be found after a restart.
+        """
         host = self._host
         module = host.experiment.module
         name = getattr(handler, "__name__", repr(handler))
         if getattr(module, name, None) is not handler:
             raise AuthorError(
-                f"after(…, {name}): expected a function defined at the top level of the experiment's module, so that it is found "
+                f"after(…, {name}): expected a function defined at the top level of the experiment's module, so that "
+                "it is found "
                 f"again after a restart; move {name} there and pass what it needs as arguments"
             )
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < 10**9:

@@ -52,7 +52,8 @@ class Experiments:
         paths = self.paths()
         if not paths:
             raise NotFound(
-                f"{self._target}: expected an experiment (a .py file, a folder with __init__.py, or a folder of such), found none"
+                f"{self._target}: expected an experiment (a .py file, a folder with __init__.py, or a folder of "
+                "such), found none"
             )
         for name in paths:
             self.refresh(name)

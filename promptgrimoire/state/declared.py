@@ -1,4 +1,4 @@
-"""Declared fields (`class Player(PlayerFields): score: int = 0`): what they are, and the check of a write against them."""
+"""Declared fields (`class Player(PlayerFields): score: int = 0`): what they are, and how writes are checked."""
 
 from __future__ import annotations
 

@@ -82,8 +82,8 @@ class Condition:
 class Players(tuple["Player", ...]):
     """An unchanging, ordered collection of player handles.
 
-    `scope` is None for an arbitrary collection, else the ids that are missing from "everybody in the session" (so that a
-    message to a thousand names two numbers and not a thousand).
+    `scope` is None for an arbitrary collection, else the ids that are missing from "everybody in the session" (so
+    that a message to a thousand names two numbers and not a thousand).
     """
 
     scope: tuple[int, ...] | None

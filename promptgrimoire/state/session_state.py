@@ -1,7 +1,7 @@
 """All that one session knows, in memory: its records, by key. Pure: no I/O, no clock.
 
-Owns the records and their indexes (token, label, visitor -> player); the transaction that is open, if one is. Never decides
-anything: the host does.
+Owns the records and their indexes (token, label, visitor -> player); the transaction that is open, if one is. Never
+decides anything: the host does.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class SessionState:
         self.lines = lines or Lines()
         self.transaction: Transaction | None = None
         self.records: dict[str, Record] = {}
-        self.everybody: Players = Players()
+        self._players: dict[int, Player] = {}
+        self._everybody: Players | None = None
         self.tokens: dict[str, int] = {}
         self.labels: dict[str, int] = {}
         self.visitors: dict[str, int] = {}
@@ -66,8 +67,8 @@ class SessionState:
             elif key == SESSION_KEY:
                 record = Session(self, key)
             elif key[0] == "p":
-                record = Player(self, key, int(key[1:]))
-                self.everybody = Players((*self.everybody, record), scope=())
+                record = self._players[int(key[1:])] = Player(self, key, int(key[1:]))
+                self._everybody = None
             elif key[0] == "g":
                 record = Group(self, key, int(key[1:]))
             else:
@@ -82,8 +83,14 @@ class SessionState:
         return self.record(key)
 
     def player(self, id: int) -> Player:
-        found = self.records[player_key(id)]
-        assert isinstance(found, Player)
+        """The player of that id; raises KeyError."""
+        return self._players[id]
+
+    @property
+    def everybody(self) -> Players:
+        found = self._everybody
+        if found is None:
+            found = self._everybody = Players((self._players[id] for id in sorted(self._players)), scope=())
         return found
 
     @property
@@ -96,7 +103,8 @@ class SessionState:
         if transaction is None:
             raise NoTransaction(
                 "State can be written only in hooks, live methods, timers and tasks, on the server's thread. "
-                "Start a task with spawn(…) to write from elsewhere, or return plain values from a thread and write them here."
+                "Start a task with spawn(…) to write from elsewhere, or return plain values from a thread and write "
+                "them here."
             )
         return transaction
 
@@ -105,12 +113,11 @@ class SessionState:
     ) -> Player:
         """A new player, as a write of the open transaction: undone with it."""
         transaction = self.writing()
-        id = len(self.everybody) + 1
-        before = self.everybody
+        id = len(self._players) + 1
         player = self.record(player_key(id))
         assert isinstance(player, Player)
         private = self.record(hidden(player_key(id)))
-        transaction.did(partial(self._forget, id, before))
+        transaction.did(partial(self._forget, id))
         for field, value in (
             ("name", name),
             ("token", token),
@@ -123,8 +130,9 @@ class SessionState:
         self._index(id)
         return player
 
-    def _forget(self, id: int, before: Players) -> None:
-        self.everybody = before
+    def _forget(self, id: int) -> None:
+        del self._players[id]
+        self._everybody = None
         for record in (player_key(id), hidden(player_key(id))):
             self.records.pop(record, None)
         self.reindex()  # the newcomer may have taken over another's visitor or label
@@ -194,7 +202,8 @@ class SessionState:
         """Give these records the content that `snapshot` gave, and forget those that were not known then."""
         for key in [key for key in self.records if key not in known]:
             del self.records[key]
-        self.everybody = Players((player for player in self.everybody if player._key in known), scope=())
+        self._players = {id: player for id, player in self._players.items() if player._key in known}
+        self._everybody = None
         for key, text in records.items():
             self.records[key]._restore(text)
         self.reindex()

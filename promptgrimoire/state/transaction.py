@@ -1,4 +1,7 @@
-"""One transaction: gathers patches and sends, undoes them, hands them over as the parts of an entry. No I/O, no clock."""
+"""One transaction: gathers patches and sends, undoes them, hands them over as the parts of an entry.
+
+No I/O, no clock.
+"""
 
 from __future__ import annotations
 
@@ -165,17 +168,19 @@ class Transaction:
             if encode(original) != text:
                 kind = type(original).__name__
                 raise OriginalChanged(
-                    f"{line}: '{name}' was assigned a {kind}, and that {kind} was changed afterwards; the change is not "
-                    f"part of the state, which holds a copy. Change the stored one: write `….{name}` where you change it, "
-                    f"or assign after the last change."
+                    f"{line}: '{name}' was assigned a {kind}, and that {kind} was changed afterwards; the change is "
+                    f"not part of the state, which holds a copy. Change the stored one: write `….{name}` where you "
+                    "change it, or assign after the last change."
                 )
         for owner, field in self.touched:
             container = owner._fields.get(field)
             if container is not None and not consistent(container):
                 self.spoiled = True
                 raise OriginalChanged(
-                    f"'{field}' of {owner!r} was changed by code that bypasses its methods (heapq and bisect.insort do so). "
-                    f"Change a copy and assign it: `items = list(….{field}); heapq.heappush(items, x); ….{field} = items`."
+                    f"'{field}' of {owner!r} was changed by code that bypasses its methods (heapq and bisect.insort do "
+                    "so). "
+                    f"Change a copy and assign it: `items = list(….{field}); heapq.heappush(items, x); ….{field} = "
+                    "items`."
                 )
 
     def mark(self) -> tuple[int, int, int, int]:
@@ -253,7 +258,7 @@ def _chain(error: BaseException) -> set[int]:
 
 
 def _keepable(writes: list[Write], handled: set[int]) -> list[tuple[Write, bool]]:
-    """The writes made while one of these exceptions was being handled, and whether what they change will be as it was."""
+    """What was written while handling one of these exceptions, and whether what it changes will be as it was."""
     found: list[tuple[Write, bool]] = []
     undone: dict[tuple[str, Any], list[Patch]] = {}  # since the field was last set as a whole
     for write in writes:

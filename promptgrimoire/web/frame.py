@@ -1,4 +1,4 @@
-"""What a participant's page needs around the author's part of it: addresses of the client, of the app's files, the client's texts."""
+"""What a participant's page needs around the author's part of it: the client's addresses and texts, the app's files."""
 
 from __future__ import annotations
 

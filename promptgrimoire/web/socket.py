@@ -1,4 +1,7 @@
-"""The websocket of a participant, `/p/{token}/live`: who may connect, and what a connection's messages mean to a host."""
+"""The websocket of a participant, `/p/{token}/live`.
+
+Who may connect, and what a connection's messages mean to a host.
+"""
 
 from __future__ import annotations
 
