@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -12,11 +12,13 @@ Verdict = Literal["new", "known", "gap"]
 class CallTable:
     """The calls of one document, numbered 1, 2, … by the browser.
 
-    `outcomes` holds the encoded reply or error of every call that has ended and that the browser has not called settled,
-    with the seq of the entry that records it. `running` holds the numbers of those that wait or run.
+    `outcomes` holds the encoded reply or error of every call that has ended and that the browser has not called
+    settled, with the seq of the entry that records it (0 for one that was refused without a record). `running` holds
+    the numbers of those that wait or run. `owner` is the live document, `adopters` are those that took over its
+    calls: who is told.
     """
 
-    __slots__ = ("expected", "outcomes", "running", "started", "stay")
+    __slots__ = ("_ahead", "adopters", "expected", "outcomes", "owner", "running", "started", "stay")
 
     def __init__(self, stay: int, expected: int = 1) -> None:
         self.stay = stay
@@ -24,6 +26,10 @@ class CallTable:
         self.outcomes: dict[int, tuple[int, bytes]] = {}
         self.running: set[int] = set()
         self.started: set[int] = set()  # suspended at least once, not ended
+        # What is expected after `expected`, last one first, where the browser has given some up.
+        self._ahead: list[int] = []
+        self.owner: Any = None
+        self.adopters: list[Any] = []
 
     def judge(self, n: int) -> Verdict:
         """What a call numbered `n` is: the next one, one that was seen before, or one that comes too early."""
@@ -32,7 +38,7 @@ class CallTable:
         return "known" if n < self.expected else "gap"
 
     def accept(self, n: int) -> None:
-        self.expected = n + 1
+        self.expected = self._ahead.pop() if self._ahead else n + 1
         self.running.add(n)
 
     def end(self, n: int, seq: int, message: bytes) -> None:
@@ -40,10 +46,6 @@ class CallTable:
         self.running.discard(n)
         self.started.discard(n)
         self.outcomes[n] = (seq, message)
-
-    def drop(self, n: int) -> None:
-        """The call was refused without a record: it was not executed, and may not be asked for again."""
-        self.running.discard(n)
 
     def settle(self, done: int) -> None:
         """All calls up to `done` have settled in the browser."""
@@ -56,14 +58,24 @@ class CallTable:
         waiting = set(pending)
         for n in [n for n in self.outcomes if n not in waiting]:
             del self.outcomes[n]
-        ahead = [n for n in pending if n >= self.expected]
-        self.expected = min(ahead) if ahead else max(self.expected, next)
+        ahead = sorted({n for n in pending if n >= self.expected})
+        if not ahead:
+            self.expected = max(self.expected, next)
+            self._ahead = []
+            return
+        self.expected = ahead[0]
+        self._ahead = [max(next, ahead[-1] + 1), *reversed(ahead[1:])]
 
     def interrupt(self) -> list[int]:
         """After a restart: the calls that had begun and can never end."""
         interrupted = sorted(self.started)
         self.started.clear()
         return interrupted
+
+
+def addressed(message: bytes, document: str) -> bytes:
+    """An outcome for the document that adopted the call of `document`."""
+    return message[:-1] + b',"document":%s}' % msgspec.json.encode(document)
 
 
 class CallTableText(msgspec.Struct, array_like=True):

@@ -23,21 +23,24 @@ class Sink(Protocol):
 class Outbox:
     """Frames that one document has not called handled, oldest first."""
 
-    __slots__ = ("_bytes", "_frames", "overflowed")
+    __slots__ = ("_bytes", "_frames", "_lost", "overflowed")
 
     def __init__(self) -> None:
         self._frames: deque[tuple[int, str]] = deque()
         self._bytes = 0
+        self._lost = 0  # seq of the newest frame that was not kept
         self.overflowed = False
 
     def add(self, seq: int, text: str, max_events: int, max_bytes: int) -> None:
         if self.overflowed:
+            self._lost = seq
             return
         self._frames.append((seq, text))
         self._bytes += len(text)
         if len(self._frames) > max_events or self._bytes > max_bytes:
             self._frames.clear()
             self._bytes = 0
+            self._lost = seq
             self.overflowed = True
 
     def handled(self, seq: int) -> None:
@@ -45,6 +48,8 @@ class Outbox:
         frames = self._frames
         while frames and frames[0][0] <= seq:
             self._bytes -= len(frames.popleft()[1])
+        if self.overflowed and seq >= self._lost > 0:
+            self.overflowed = False  # sent, and handled, all the same: nothing is missing
 
     def after(self, seq: int) -> list[tuple[int, str]]:
         return [frame for frame in self._frames if frame[0] > seq]

@@ -1,6 +1,7 @@
 """Live calls: exactly once, in the order of the browser, one at a time per player.
 
-Owns the lanes. Which calls a document has made is in its `CallTable`; what a method may be called with is in `authoring.live`.
+Owns the lanes. Which calls a document has made is in its `CallTable`; what a method may be called with is in
+`authoring.live`.
 """
 
 from __future__ import annotations
@@ -13,15 +14,13 @@ from contextlib import asynccontextmanager
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from promptgrimoire.authoring.live import LiveMethod
 from promptgrimoire.commands import Called, EventsHandled
 from promptgrimoire.context import Activity
-from promptgrimoire.errors import AuthorError, JournalError, Refused, Reject
+from promptgrimoire.errors import AuthorError, JournalError, JournalUnavailable, Refused, Reject
 from promptgrimoire.ids import group_key, player_key
 from promptgrimoire.journal.entries import Outcome
-from promptgrimoire.realtime.calls import CallTable
+from promptgrimoire.realtime.calls import CallTable, addressed
 from promptgrimoire.realtime.limits import Bucket
 from promptgrimoire.realtime.outbox import Document
 from promptgrimoire.realtime.protocol import Call, Error, encode, frame
@@ -40,9 +39,10 @@ _FAILED = "Something went wrong here. It has been reported to the researcher."
 class Lane:
     """One player's order: the call that runs, and those that wait for it."""
 
-    __slots__ = ("bucket", "running", "waiting")
+    __slots__ = ("bucket", "rates", "running", "waiting")
 
     def __init__(self, bucket: Bucket) -> None:
+        self.rates: dict[str, Bucket] = {}  # of methods that have one of their own
         self.running: object | None = None
         self.waiting: deque[Callable[[], None]] = deque()
         self.bucket = bucket
@@ -56,7 +56,6 @@ class CallRun(Run):
         "_started",
         "_task",
         "_timed_out",
-        "adopted",
         "call",
         "document",
         "in_lane",
@@ -99,24 +98,31 @@ class CallRun(Run):
             self._task.cancel()
 
     def outcome_when_suspended(self) -> Outcome | None:
-        if self._started:
-            return None
-        self._started = True
-        self.table.started.add(self.call.n)
-        return Outcome("started")
+        return None if self._started else Outcome("started")
+
+    def suspended(self) -> None:
+        super().suspended()
+        if not self._started:  # only now: a commit that is refused records nothing
+            self._started = True
+            self.table.started.add(self.call.n)
+            self.host.changed.add(f"~p{self.document.player}")
 
     def finish(self, transaction: Transaction, value: object) -> int:
         result = to_browser(value)
-        message = b'{"type":"reply","n":%d,"ok":%s%s}' % (self.call.n, result, self._to_whom())
+        message = b'{"type":"reply","n":%d,"ok":%s}' % (self.call.n, result)
         return self._end(transaction, Outcome("ok"), result, message)
 
     def fail(self, transaction: Transaction, error: BaseException) -> int:
         code, text, reference = self._explain(error)
-        message = self._error(code, text, reference)
+        message = encode(Error(self.call.n, code, text, reference))
         try:
             return self._end(transaction, Outcome("error", code, text, reference), b"null", message)
         except JournalError:
-            return 0  # storage has failed: nobody is told anything, the browser asks again
+            transaction.undo()
+            if self.host.failure is None:  # else nobody is told anything, the browser asks again
+                busy = encode(Error(self.call.n, "busy", "One moment, please. Storage is not available."))
+                self.host.calls.refuse(self.document, self.table, self.call, busy)
+            return 0
         except Exception as refused:  # what was written while handling the error cannot be committed either
             transaction.undo()
             self.report(refused)
@@ -139,20 +145,18 @@ class CallRun(Run):
 
     def _end(self, transaction: Transaction, outcome: Outcome, result: bytes, message: bytes) -> int:
         value, self.value = self.value, b"null"
+        host, table = self.host, self.table
+        answering = None if table.owner is None else (table.owner, message)
         try:
-            seq = self.host.commit(transaction, self.cause, value, outcome, result, (self.document, message))
+            seq = host.commit(transaction, self.cause, value, outcome, result, answering)
         except BaseException:
             self.value = value
             raise
-        self.table.end(self.call.n, seq, message)
+        table.end(self.call.n, seq, message)
+        host.changed.add(f"~p{self.document.player}")
+        if table.adopters:
+            host.calls.tell_adopters(table, self.call.document or self.document.nonce, seq, message)
         return seq
-
-    def _error(self, code: str, text: str, reference: str = "") -> bytes:
-        document = self.call.document or msgspec.UNSET
-        return encode(Error(self.call.n, code, text, reference, document))  # type: ignore[arg-type]
-
-    def _to_whom(self) -> bytes:
-        return b',"document":%s' % msgspec.json.encode(self.call.document) if self.call.document else b""
 
     def ended(self, seq: int, value: object, error: BaseException | None) -> None:
         if self._deadline is not None:
@@ -170,7 +174,8 @@ class VolatileRun(Run):
         if transaction.writes:
             raise AuthorError(
                 f"{self.activity.label} is @live(volatile=True), which may write nothing; it wrote "
-                f"'{transaction.writes[0].patch.path[0]}' ({transaction.writes[0].patch.line}). Use @live for what must be kept."
+                f"'{transaction.writes[0].patch.path[0]}' ({transaction.writes[0].patch.line}). Use @live for what "
+                "must be kept."
             )
         return super()._commit(transaction, outcome, result)
 
@@ -219,7 +224,7 @@ class Calls:
         if call.document:
             adopted = document.adopted.get(call.document)
             if adopted is None:
-                self._answer(document, call, "gap", "this document was not named in hello.adopts")
+                self._complain(document, call, "gap", "this document was not named in hello.adopts")
                 return
             table = adopted
         if call.done:
@@ -229,43 +234,57 @@ class Calls:
         n = call.n
         if n != table.expected:
             if n > table.expected:
-                self._answer(document, call, "gap", f"expected call {table.expected} of this document, found {n}")
+                self._complain(document, call, "gap", f"expected call {table.expected} of this document, found {n}")
             else:
                 self._repeat(document, table, call)
             return
         lane = self.lane(document.player)
-        if not lane.bucket.take(self._host.clock.now()):
-            limits = self._host.limits
-            table.expected = n + 1
-            self._answer(document, call, "rate", f"more than {limits.calls_per_second:g} calls per second")
+        table.accept(n)
+        player = self._host.state.player(document.player)
+        method = self._method(player, table, call)
+        allowed = self._exceeded(lane, method)
+        if allowed is not None:
+            self._refuse(document, table, call, "rate", f"more than {allowed:g} calls per second")
             return
-        table.expected = n + 1
-        table.running.add(n)
-        method = self._method(document, call)
         if (lane.running is None and not lane.waiting) or (
             isinstance(method, LiveMethod) and method.options.concurrent
         ):
-            self._execute(document, table, call, method, lane)
+            self._execute(player, document, table, call, method, lane)
         elif len(lane.waiting) >= self._host.limits.waiting_calls:
-            table.drop(n)
-            self._answer(document, call, "busy", "too many calls wait")
+            self._refuse(document, table, call, "busy", "too many calls wait")
         else:
-            lane.waiting.append(lambda: self._execute(document, table, call, self._method(document, call), lane))
+            lane.waiting.append(
+                lambda: self._execute(player, document, table, call, self._method(player, table, call), lane)
+            )
+
+    def _exceeded(self, lane: Lane, method: LiveMethod | Refused) -> float | None:
+        """The rate that one more call exceeds, if it does."""
+        now = self._host.clock.now()
+        if not lane.bucket.take(now):
+            return self._host.limits.calls_per_second
+        if not isinstance(method, LiveMethod) or method.options.rate is None:
+            return None
+        rate = method.options.rate
+        bucket = lane.rates.get(method.name)
+        if bucket is None:
+            bucket = lane.rates[method.name] = Bucket(rate, max(1.0, rate), now)
+        return None if bucket.take(now) else rate
 
     def _repeat(self, document: Document, table: CallTable, call: Call) -> None:
         outcome = table.outcomes.get(call.n)
         if outcome is None:
-            return  # it runs, or waits, and is answered when it ends; or it has settled
+            if call.n not in table.running:  # else it runs, or waits, and is answered when it ends
+                self._complain(document, call, "busy", "this call was refused, or its outcome is known no longer")
+            return
         seq, message = outcome
         if seq <= self._host.durable_seq and document.sink is not None:
+            message = addressed(message, call.document) if call.document else message
             document.sink.send(frame(seq, [message]))
 
-    def _method(self, document: Document, call: Call) -> LiveMethod | Refused:
-        host = self._host
-        about = host.state.player(document.player)._about
-        if document.stay != about.get("stay", 0):
+    def _method(self, player: Player, table: CallTable, call: Call) -> LiveMethod | Refused:
+        if table.stay != player._about.get("stay", 0):
             return Refused("stale", "This page is over.")
-        page = host.flow.page_of(document.player)
+        page = self._host.flow.page_of(player)
         method = page.live.get(call.method) if page is not None else None
         if method is None:
             known = ", ".join(sorted(page.live)) if page is not None else ""
@@ -275,12 +294,19 @@ class Calls:
         return method
 
     def _execute(
-        self, document: Document, table: CallTable, call: Call, method: LiveMethod | Refused, lane: Lane
+        self,
+        player: Player,
+        document: Document,
+        table: CallTable,
+        call: Call,
+        method: LiveMethod | Refused,
+        lane: Lane,
     ) -> None:
         host = self._host
-        player = host.state.player(document.player)
+        if host.failure is not None:
+            return  # this memory is not the truth any more
         name = call.method if len(call.method) <= 100 else call.method[:100] + "…"
-        cause = Called(document.player, document.stay, call.document or document.nonce, call.n, name, call.done)
+        cause = Called(document.player, table.stay, call.document or document.nonce, call.n, name, call.done)
         about = player._about
         label = f"{about.get('page', '')}.{name}"
         activity = Activity(host.tasks, player, about.get("app", ""), about.get("round", 0), label)
@@ -308,7 +334,7 @@ class Calls:
     ) -> None:
         """Run a live method whose arguments have been checked."""
         positional, named = arguments
-        spec = self._host.flow.page_of(player.id)
+        spec = self._host.flow.page_of(player)
         assert spec is not None
         page = spec.page
         if method.is_async:
@@ -326,6 +352,18 @@ class Calls:
         if lane.waiting:
             asyncio.get_running_loop().call_soon(self._next, lane, context=Context())
 
+    def tell_adopters(self, table: CallTable, of: str, seq: int, message: bytes) -> None:
+        """Documents that took over the calls of another hear of their ends too."""
+        adopters = list(table.adopters)
+        text = frame(seq, [addressed(message, of)])
+
+        def go() -> None:
+            for document in adopters:
+                if document.sink is not None:
+                    document.sink.send(text)
+
+        self._host.tell_function(go)
+
     def _next(self, lane: Lane) -> None:
         while lane.waiting and lane.running is None:
             lane.waiting.popleft()()
@@ -339,8 +377,12 @@ class Calls:
 
     @asynccontextmanager
     async def turn(self, player: int, patience: float) -> AsyncIterator[None]:
-        """A turn in the player's lane, after the calls that came before; after `patience` seconds without waiting longer."""
+        """A turn in the player's lane, after the calls that came before.
+
+        After `patience` seconds without waiting longer.
+        """
         lane = self.lane(player)
+        host = self._host
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         mine = object()
 
@@ -352,37 +394,54 @@ class Calls:
         self.after_pending(player, start)
         try:
             if not turn.done():
-                await asyncio.wait([turn], timeout=patience)
-                turn.cancel()
+                alarm = host.clock.at(host.clock.now() + patience, turn.cancel)
+                try:
+                    await asyncio.wait([turn])
+                finally:
+                    alarm.cancel()
+            if host.failure is not None:
+                raise JournalUnavailable(str(host.failure))
             yield
         finally:
+            turn.cancel()  # where whoever waits has gone away: the lane must not wait for them
             self.leave(player, mine)
 
     def _volatile(self, document: Document, call: Call) -> None:
-        method = self._method(document, call)
+        player = self._host.state.player(document.player)
+        method = self._method(player, document.calls, call)
         if not isinstance(method, LiveMethod) or not method.options.volatile:
-            self._answer(document, call, "unknown", f"'{call.method}' is not a volatile live method of this page")
+            self._complain(document, call, "unknown", f"'{call.method}' is not a volatile live method of this page")
             return
-        lane = self.lane(document.player)
-        if not lane.bucket.take(self._host.clock.now()):
+        if self._exceeded(self.lane(document.player), method) is not None:
             return
         try:
             arguments = method.arguments(call.args, self.resolve)
         except Refused as error:
-            self._answer(document, call, error.code, error.message)
+            self._complain(document, call, error.code, error.message)
             return
-        player = self._host.state.player(document.player)
         activity = self._host.activity(player, f"{player._about.get('page', '')}.{call.method}")
         cause = Called(document.player, document.stay, document.nonce, 0, call.method)
         self.invoke(VolatileRun(self._host, cause, activity, bytes(call.args)), method, player, arguments)
 
-    def _answer(self, document: Document, call: Call, code: str, text: str) -> None:
-        """Refuse without an entry: nothing was executed."""
-        error = encode(Error(call.n, code, text, "", call.document or msgspec.UNSET))  # type: ignore[arg-type]
+    def _refuse(self, document: Document, table: CallTable, call: Call, code: str, text: str) -> None:
+        self.refuse(document, table, call, encode(Error(call.n, code, text)))
+
+    def refuse(self, document: Document, table: CallTable, call: Call, message: bytes) -> None:
+        """An accepted call is refused without an entry: nothing was executed. If it is repeated, the answer is too."""
+        table.end(call.n, 0, message)
+        self._send(document, addressed(message, call.document) if call.document else message)
+
+    def _complain(self, document: Document, call: Call, code: str, text: str) -> None:
+        """Answer a call that is not accepted."""
+        message = encode(Error(call.n, code, text))
+        self._send(document, addressed(message, call.document) if call.document else message)
+
+    def _send(self, document: Document, message: bytes) -> None:
+        text = frame(0, [message])
 
         def go() -> None:
             if document.sink is not None:
-                document.sink.send(frame(0, [error]))
+                document.sink.send(text)
 
         self._host.tell_function(go)
 
@@ -392,7 +451,7 @@ class Calls:
         """A browser has handled these kept events: journal it, and do not deliver them again."""
         host = self._host
         mail = host.deliveries.of(player)
-        known = [id for id in ids if id in mail.kept]
+        known = [id for id in ids if id in mail.kept and mail.kept[id][0] <= host.durable_seq]
         if not known or host.failure is not None:
             return
         run = Run(host, EventsHandled(player, known), host.activity(host.state.player(player), "handled"))

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from promptgrimoire.authoring.messages import Notice
+from promptgrimoire.errors import JournalUnavailable
 from promptgrimoire.journal.entries import Send, decode_row
-from promptgrimoire.realtime.calls import CallTable, CallTableText
-from promptgrimoire.realtime.outbox import Document, Sink
+from promptgrimoire.realtime.calls import CallTable, CallTableText, addressed
+from promptgrimoire.realtime.outbox import Document, Outbox, Sink
 from promptgrimoire.realtime.protocol import VERSION, Bye, CloseCode, Hello, Welcome, encode, frame
 
 if TYPE_CHECKING:
@@ -41,15 +42,16 @@ class Mail:
         if found is None:
             found = self.tables[document] = CallTable(stay, expected)
             if len(self.tables) > _TABLES_PER_PLAYER:
-                for nonce in [
-                    nonce
-                    for nonce, table in self.tables.items()
-                    if not (table.outcomes or table.running or table is found)
-                ]:
-                    del self.tables[nonce]
-                    if len(self.tables) <= _TABLES_PER_PLAYER:
-                        break
+                self._prune(found)
         return found
+
+    def _prune(self, newest: CallTable) -> None:
+        for nonce, table in list(self.tables.items()):
+            in_use = table is newest or table.running or (table.owner is not None and table.owner.sink is not None)
+            if not in_use and (table.stay != newest.stay or not table.outcomes):
+                del self.tables[nonce]
+                if len(self.tables) <= _TABLES_PER_PLAYER:
+                    return
 
 
 class MailText(msgspec.Struct):
@@ -218,63 +220,88 @@ class Deliveries:
     async def hello(self, player: int, sink: Sink, hello: Hello) -> Document | None:
         """A document said hello: give it all that it has not handled. None where it cannot stay (it has been told)."""
         host = self._host
-        about = host.state.player(player)._about
-        stay = about.get("stay", 0)
         if hello.version != VERSION:
             sink.send(frame(0, [encode(Bye("version"))]))
             sink.close(CloseCode.VERSION, f"this server speaks version {VERSION}")
             return None
+        if host.failure is not None:
+            raise JournalUnavailable(str(host.failure))
         mail = self.of(player)
         table = mail.table(hello.document, hello.stay, min(hello.pending, default=hello.next))
         table.resume(hello.pending, hello.next)
-        since = max(hello.base, hello.handled)
-        document = self.documents.get(player, {}).get(hello.document)
-        current = hello.stay == stay
-        missed: list[tuple[int, str]] = []
-        resync = False
-        if document is None:
-            document = Document(
-                hello.document, player, hello.stay, (about.get("page", ""), about.get("round", 0)), since, table
-            )
-            if current:
-                found = await self._missed(document, since)
-                current = about.get("stay", 0) == hello.stay
-                if found is None:
-                    resync = True
-                else:
-                    missed = found
-        else:
-            document.outbox.handled(hello.handled)
-            resync = document.outbox.overflowed
-            missed = document.outbox.after(since)
-            if document.sink is not None and document.sink is not sink:
-                document.sink.close(CloseCode.TAKEOVER, "this document has another connection")
-        await host.durable()
+        document = await self._recognise(player, hello, table)
+        table.owner = document
+        document.calls = table
         document.tab = hello.tab
+        self._adopt(mail, document, hello)
+        # Everything that is committed from here on finds this document; what was before is in its outbox.
+        resync = document.outbox.overflowed
+        if resync:
+            document.outbox = Outbox()
+        await host.durable()
+        if document.sink is not None and document.sink is not sink:
+            document.sink.close(CloseCode.TAKEOVER, "this document has another connection")
         document.sink = sink
-        if current and not resync:
-            if hello.document not in self.documents.get(player, {}):
-                for seq, text in missed:
-                    document.outbox.add(seq, text, self._limits.outbox_events, self._limits.outbox_bytes)
-            self.documents.setdefault(player, {})[hello.document] = document
-            self._places.setdefault(document.place, {})[document] = None
-        self._welcome(document, hello, mail, missed, resync, current)
+        self._welcome(document, sink, hello, resync)
         return document
 
-    def _welcome(
-        self, document: Document, hello: Hello, mail: Mail, missed: list[tuple[int, str]], resync: bool, current: bool
-    ) -> None:
-        host, sink = self._host, document.sink
-        assert sink is not None
+    async def _recognise(self, player: int, hello: Hello, table: CallTable) -> Document:
+        """The document that says hello: one that is known, or a new one with what it has missed."""
+        document = self.documents.get(player, {}).get(hello.document)
+        if document is not None:
+            self.handled(document, hello.handled)
+            return document
+        about = self._host.state.player(player)._about
+        place = about.get("page", ""), about.get("round", 0)
+        document = Document(hello.document, player, hello.stay, place, max(hello.base, hello.handled), table)
+        if hello.stay != about.get("stay", 0):
+            return document
+        missed = await self._missed(document, document.handled)
+        # No await from here on.
+        known = self.documents.get(player, {}).get(hello.document)
+        if known is not None or hello.stay != about.get("stay", 0):
+            return known or document  # it has said hello twice at once, or its page is over by now
+        if missed is None:
+            document.outbox.overflowed = True
+        for seq, text in missed or ():
+            document.outbox.add(seq, text, self._limits.outbox_events, self._limits.outbox_bytes)
+        self._register(document)
+        return document
+
+    def _register(self, document: Document) -> None:
+        mine = self.documents.setdefault(document.player, {})
+        mine[document.nonce] = document
+        self._places.setdefault(document.place, {})[document] = None
+        for other in [other for other in mine.values() if other.sink is None and other is not document]:
+            if len(mine) <= self._limits.connections:
+                break
+            self.forget(other)  # of a tab that is long closed; should it come back, the journal has what it missed
+
+    def _adopt(self, mail: Mail, document: Document, hello: Hello) -> None:
+        """The document takes over unsettled calls of others that its tab has shown."""
+        for adopted in hello.adopts:
+            if adopted.document == document.nonce:
+                continue
+            table = mail.table(adopted.document, hello.stay, min(adopted.pending, default=1))
+            if table.owner is None or table.owner.sink is None:
+                table.resume(adopted.pending, max(adopted.pending, default=0) + 1)
+            table.adopters = [other for other in table.adopters if other.sink is not None and other is not document]
+            table.adopters.append(document)
+            document.adopted[adopted.document] = table
+
+    def _welcome(self, document: Document, sink: Sink, hello: Hello, resync: bool) -> None:
+        host = self._host
         durable = host.durable_seq
-        welcome = Welcome(VERSION, host.clock.now(), durable, host.settings.grace.ping, resync)
+        current = document.stay == host.state.player(document.player)._about.get("stay", 0)
+        welcome = Welcome(VERSION, host.clock.now(), durable, host.settings.grace.ping, resync and current)
         sink.send(frame(0, [encode(welcome)]))
         if current:
             known = set(hello.kept)
+            missed = [] if resync else document.outbox.after(document.handled)
             frames = [(seq, text) for seq, text in missed if seq <= durable]
             frames += [
                 (seq, frame(seq, [message]))
-                for id, (seq, message) in mail.kept.items()
+                for id, (seq, message) in self.of(document.player).kept.items()
                 if seq <= durable and id not in known
             ]
             for _, text in sorted(frames, key=lambda pair: pair[0]):
@@ -284,18 +311,17 @@ class Deliveries:
             sink.send(frame(0, [b'{"type":"go","to":"reload"}']))
         self._settle(document.calls, sink, hello.pending, "")
         for adopted in hello.adopts:
-            table = mail.table(adopted.document, hello.stay, min(adopted.pending, default=1))
-            table.resume(adopted.pending, max(adopted.pending, default=0) + 1)
-            document.adopted[adopted.document] = table
-            self._settle(table, sink, adopted.pending, adopted.document)
+            if adopted.document in document.adopted:
+                self._settle(document.adopted[adopted.document], sink, adopted.pending, adopted.document)
         if hello.kept:
-            self._host.calls.kept_handled(document.player, list(hello.kept))
+            host.calls.kept_handled(document.player, list(hello.kept))
 
     def _settle(self, table: CallTable, sink: Sink, pending: list[int], adopted: str) -> None:
         for n in sorted(pending):
             outcome = table.outcomes.get(n)
             if outcome is not None and outcome[0] <= self._host.durable_seq:
-                sink.send(frame(outcome[0], [_for_adopter(outcome[1], adopted)]))
+                message = addressed(outcome[1], adopted) if adopted else outcome[1]
+                sink.send(frame(outcome[0], [message]))
 
     async def _missed(self, document: Document, since: int) -> list[tuple[int, str]] | None:
         """Frames after `since` for a document that is not in memory; None where there are too many.
@@ -308,7 +334,7 @@ class Deliveries:
         while since < self._recent_floor:
             rows = await host.journal.read(host.id, after=since, limit=_PAGE)
             if not rows:
-                break
+                return None
             for row in rows:
                 since = row.seq
                 entry, values = decode_row(row)
@@ -409,7 +435,3 @@ def event_message(send: Send, text: bytes, keep: str) -> bytes:
     if keep:
         return b'{"type":"event","name":%s,"data":%s,"keep":"%s"}' % (name, text, keep.encode())
     return b'{"type":"event","name":%s,"data":%s}' % (name, text)
-
-
-def _for_adopter(message: bytes, document: str) -> bytes:
-    return message[:-1] + b',"document":%s}' % msgspec.json.encode(document) if document else message
