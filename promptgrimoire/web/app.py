@@ -5,6 +5,7 @@ Constructed from a gateway; owns nothing that lives longer than a request, never
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
@@ -13,8 +14,8 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.types import ASGIApp
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from promptgrimoire.settings import Settings
 from promptgrimoire.web.assets import AppStatic, Assets
@@ -26,6 +27,7 @@ from promptgrimoire.web.seam import Gateway
 from promptgrimoire.web.security import Security
 from promptgrimoire.web.start import Start
 
+_LIVE = re.compile("/p/([^/]+)/live")
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
 
@@ -56,8 +58,6 @@ def build_app(
         Route("/favicon.ico", _no_icon, methods=["GET"]),
         Route("/", start.page, methods=["GET"]),
     ]
-    if live is not None:
-        routes.insert(0, WebSocketRoute("/p/{token}/live", live))
     failures = Failures(pages)
     app = Starlette(
         routes=routes,
@@ -65,7 +65,23 @@ def build_app(
         exception_handlers={HTTPException: failures.refusal},
         lifespan=lifespan,
     )
-    return Security(app, settings)
+    return Security(app if live is None else _Sockets(live, app), settings)
+
+
+class _Sockets:
+    """Hands participants' websockets straight to `live`: what wraps `send` would be paid for by every frame."""
+
+    def __init__(self, live: ASGIApp, rest: ASGIApp) -> None:
+        self._live = live
+        self._rest = rest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = _LIVE.fullmatch(scope["path"]) if scope["type"] == "websocket" else None
+        if found is None:
+            await self._rest(scope, receive, send)
+            return
+        scope["path_params"] = {"token": found[1]}
+        await self._live(scope, receive, send)
 
 
 async def _no_icon(_request: Request) -> Response:
