@@ -8,9 +8,9 @@ Price = Annotated[int, Meta(ge=1, le=999)]
 
 
 class C:
-    UNITS = 4  # that each participant can trade
-    VALUES = range(60, 141)  # of which buyers' values are drawn
-    COSTS = range(20, 101)  # and sellers' costs
+    # Of the first, second, … unit: values fall and costs rise, which makes demand and supply.
+    VALUES = (120, 100, 80, 60)
+    COSTS = (40, 60, 80, 100)
 
 
 class Market(Page):
@@ -66,9 +66,8 @@ def new_session(session):
 def new_player(player):
     # Buyers and sellers take turns, so that both sides are there however many come.
     player.role = "buyer" if player.id % 2 else "seller"
-    # Values fall and costs rise from unit to unit: demand and supply.
-    drawn = player.rng.sample(C.VALUES if player.role == "buyer" else C.COSTS, C.UNITS)
-    player.units = sorted(drawn, reverse=player.role == "buyer")
+    shift = player.rng.randint(-9, 9)  # no two are quite alike
+    player.units = [unit + shift for unit in (C.VALUES if player.role == "buyer" else C.COSTS)]
     player.trades = []
 
 

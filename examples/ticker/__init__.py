@@ -7,7 +7,7 @@ DESCRIPTION = "A background task moves a price every second and pushes it to eve
 
 class C:
     START = 100.0
-    SHOWN = 60  # seconds of history on the chart
+    SHOWN = 60  # prices on the chart
     __export__ = ("SHOWN",)
 
 
