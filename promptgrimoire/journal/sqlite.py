@@ -98,7 +98,7 @@ class SqliteJournal(Journal):
 
     async def load(self, stream: str) -> Loaded | None:
         self._check_open()
-        await self._all_settled()  # else rows that wait would turn up after loading
+        # The writer does things in the order of asking: rows that wait now are stored, or have failed, before it loads.
         loaded: Loaded | None = await self._run(lambda tables: tables.load(stream))
         if stream not in self._tails:
             self._tails[stream] = loaded.stream.seq if loaded else 0
@@ -116,7 +116,7 @@ class SqliteJournal(Journal):
         tail = self._tails.get(stream, 0)
         if highest > tail:
             raise JournalError(f"stream {stream!r}: a snapshot as of entry {highest}, but only {tail} were appended")
-        await self.flush()
+        await self.flush()  # and raises where the entries were not stored: the snapshot would tell what never happened
         await self._run(lambda tables: tables.save(stream, snapshot))
 
     async def streams(self) -> list[Stream]:

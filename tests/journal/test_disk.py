@@ -173,7 +173,7 @@ async def test_a_server_killed_on_a_full_disk_has_lost_nothing(disk: Disk, tmp_p
 
 @pytest.fixture
 def locked_folder() -> Generator[Path]:
-    """A folder that this process may read but not write, once `as_nobody` is in force."""
+    """A folder whose permissions a test takes away; root has to become somebody else to notice."""
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     yield folder
@@ -201,16 +201,18 @@ async def test_a_read_only_file_or_folder_is_refused(locked_folder: Path) -> Non
     os.chmod(locked_folder, 0o777)
     try:
         if root:
-            os.seteuid(NOBODY)
+            os.setresuid(NOBODY, NOBODY, 0)
         assert "read-only" in await refused(SqliteJournal(path))
     finally:
         if root:
-            os.seteuid(0)
+            os.setresuid(0, 0, 0)
+    for name in os.listdir(locked_folder):
+        if name != "journal.db":
+            os.unlink(locked_folder / name)
     os.chmod(locked_folder, 0o555)
-    os.unlink(locked_folder / "journal.db.lock")
     try:
         if root:
-            os.seteuid(NOBODY)
+            os.setresuid(NOBODY, NOBODY, 0)
         assert "must exist and be writable" in await refused(SqliteJournal(path))
         reader = SqliteJournal(path, readonly=True)  # an archive can be read
         await reader.open()
@@ -218,7 +220,7 @@ async def test_a_read_only_file_or_folder_is_refused(locked_folder: Path) -> Non
         await reader.close()
     finally:
         if root:
-            os.seteuid(0)
+            os.setresuid(0, 0, 0)
     assert path.read_bytes() == before
 
 

@@ -193,6 +193,49 @@ async def test_a_dead_writer_thread_is_a_failure_not_silence(tmp_path: Path, mon
     await journal.close()
 
 
+async def test_a_snapshot_is_not_kept_where_its_entries_were_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = SqliteJournal(tmp_path / "journal.db")
+    await journal.open()
+    ear = Ear("a")
+    journal.append(ear, ear.row())
+    await journal.flush()
+
+    def fail(tables: Tables, batch: list[Waiting]) -> None:
+        raise OSError(5, "only entries cannot be written")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Tables, "store", fail)
+        journal.append(ear, ear.row())
+        with pytest.raises(JournalUnavailable, match="only entries cannot be written"):
+            await journal.save("a", Snapshot(2, {"s": (2, b"never happened")}))
+    await journal.revive()
+    loaded = await journal.load("a")
+    assert loaded is not None
+    assert (loaded.stream.seq, loaded.snapshot) == (1, None)
+    await journal.close()
+
+
+async def test_a_batch_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    journal = SqliteJournal(path)
+    await journal.open()
+    ear = Ear("a")
+    journal.append(ear, ear.row())
+    await journal.flush()
+    intruder = sqlite3.connect(path, isolation_level=None)
+    intruder.execute("INSERT INTO entries VALUES (1, 4, '{}', '[]', x'00', x'00')")
+    intruder.close()
+    for _ in range(3):  # 2 and 3 go in, 4 does not
+        journal.append(ear, ear.row())
+    await ear.something()
+    assert "something else has written into this file" in str(ear.failures[0])
+    assert [row.seq for row in await journal.read("a")] == [1, 4]
+    assert [verdict.problem for verdict in (await verify(journal)).streams] == ["stream 'a': expected entry 2, found 4"]
+    await journal.close()
+
+
 async def test_reading_a_lot_does_not_hold_up_commits(tmp_path: Path) -> None:
     journal = SqliteJournal(tmp_path / "journal.db", max_rows=100_000)
     await journal.open()
