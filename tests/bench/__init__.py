@@ -1,1 +1,4 @@
-"""`make bench`: what the framework costs, next to a bare Starlette/uvicorn server in the same run. Measures, never judges."""
+"""`make bench`: what the framework costs, next to a bare Starlette/uvicorn server in the same run.
+
+Measures and reports, never judges. Every file measures one thing; `__main__.py` runs them.
+"""

@@ -1,4 +1,4 @@
-"""The raw limit: a bare Starlette/uvicorn server with the settings of the framework's own. Echoes, broadcasts, answers GET."""
+"""The raw limit: a bare Starlette/uvicorn server with the framework's settings. Echoes, broadcasts, answers GET."""
 
 from __future__ import annotations
 

@@ -10,12 +10,12 @@ from typing import cast
 
 
 class Socket(asyncio.Protocol):
-    """One connection; `on_text` is called with each message's bytes."""
+    """One connection; `on_text` is called with each message's bytes. `lost` is done when it has ended."""
 
     def __init__(self, host: str, path: str, on_text: Callable[[bytes], None]) -> None:
         self._host = host
         self._path = path
-        self._on_text = on_text
+        self.on_text = on_text
         self._buffer = b""
         self._open = False
         self.transport: asyncio.Transport = None  # type: ignore[assignment]
@@ -25,27 +25,27 @@ class Socket(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         key = base64.b64encode(os.urandom(16)).decode()
-        transport.write(
+        self.transport.write(
             f"GET {self._path} HTTP/1.1\r\nHost: {self._host}\r\nOrigin: http://{self._host}\r\nUpgrade: websocket\r\n"
             f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
         )
 
     def connection_lost(self, error: Exception | None) -> None:
-        for future in (self.ready, self.lost):
-            if not future.done():
-                if future is self.ready:
-                    future.set_exception(ConnectionError(f"{self._path}: {error or self._buffer[:200]!r}"))
-                else:
-                    future.set_result(None)
+        if not self.ready.done():
+            self.ready.set_exception(ConnectionError(f"{self._path}: {error or self._buffer[:200]!r}"))
+        if not self.lost.done():
+            self.lost.set_result(None)
 
     def send(self, text: bytes) -> None:
         """Masked with a key of zeros, as RFC 6455 permits: the payload stays as it is."""
         size = len(text)
-        if size < 126:
-            head = bytes((0x81, 0x80 | size))
-        else:
-            head = b"\x81\xfe" + size.to_bytes(2, "big")
+        head = bytes((0x81, 0x80 | size)) if size < 126 else b"\x81\xfe" + size.to_bytes(2, "big")
         self.transport.write(head + b"\0\0\0\0" + text)
+
+    async def close(self) -> None:
+        """Drop the connection; done when it is gone on this side."""
+        self.transport.abort()
+        await self.lost
 
     def data_received(self, data: bytes) -> None:
         data = self._buffer + data if self._buffer else data
@@ -55,7 +55,8 @@ class Socket(asyncio.Protocol):
                 self._buffer = head
                 return
             if b" 101 " not in head.split(b"\r\n", 1)[0]:
-                self.ready.set_exception(ConnectionError(head.decode(errors="replace")))
+                self._buffer = head
+                self.transport.close()
                 return
             self._open = True
             self.ready.set_result(None)
@@ -69,7 +70,7 @@ class Socket(asyncio.Protocol):
             if start > end or end - start < size:
                 break
             if data[position] == 0x81:
-                self._on_text(data[start : start + size])
+                self.on_text(data[start : start + size])
             elif data[position] == 0x89:  # a ping
                 self.transport.write(bytes((0x8A, 0x80 | size)) + b"\0\0\0\0" + data[start : start + size])
             position = start + size
@@ -77,8 +78,13 @@ class Socket(asyncio.Protocol):
 
 
 async def connect(port: int, path: str, on_text: Callable[[bytes], None]) -> Socket:
+    """A connection whose handshake is done. Raises OSError where it is refused or lost before."""
     host = f"127.0.0.1:{port}"
     loop = asyncio.get_running_loop()
     _, made = await loop.create_connection(lambda: Socket(host, path, on_text), "127.0.0.1", port)
-    await made.ready
+    try:
+        await made.ready
+    except BaseException:
+        made.transport.abort()
+        raise
     return made

@@ -1,5 +1,7 @@
 """The experiment that is measured: a field set, a message to everybody, a list that grows."""
 
+# ruff: noqa: F403, F405
+
 from typing import Any
 
 from promptgrimoire import *
