@@ -30,7 +30,7 @@ GROUND = ("context", "commands", "settings", "errors", "ids")
 AUTHOR_CODE = (
     "authoring.templates:Templates.render",
     "runtime.activities:Run.raised",
-    "runtime.calls:CallRun.fail",
+    "runtime.call_runs:CallRun.fail",
     "runtime.flow:Flow.page",
     "runtime.gateway:Gateway._go_on",
     "runtime.generators:run_generator",

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
+INTERRUPTED = "The server was restarted while this was under way. It may have been done in part."
+
 Verdict = Literal["new", "known", "gap"]
 
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from promptgrimoire.authoring.live import LiveMethod
 from promptgrimoire.commands import Called, EventsHandled
 from promptgrimoire.context import Activity
-from promptgrimoire.errors import AuthorError, JournalError, JournalUnavailable, Refused, Reject
+from promptgrimoire.errors import JournalUnavailable, Refused
 from promptgrimoire.ids import group_key, player_key
 from promptgrimoire.journal.entries import Outcome
 from promptgrimoire.realtime.calls import CallTable, addressed
@@ -25,15 +27,27 @@ from promptgrimoire.realtime.limits import Bucket
 from promptgrimoire.realtime.outbox import Document
 from promptgrimoire.realtime.protocol import Call, Error, encode, frame
 from promptgrimoire.runtime.activities import Run
+from promptgrimoire.runtime.call_runs import CallRun, VolatileRun
 from promptgrimoire.state.records import Player
-from promptgrimoire.state.values import to_browser
 
 if TYPE_CHECKING:
     from promptgrimoire.runtime.host import Host
-    from promptgrimoire.state.transaction import Transaction
 
 log = logging.getLogger("promptgrimoire.calls")
-_FAILED = "Something went wrong here. It has been reported to the researcher."
+
+
+class _CarriedCall(msgspec.Struct):
+    n: int
+    method: str
+    args: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+class _Carried(msgspec.Struct):
+    document: str
+    calls: list[_CarriedCall]
+
+
+_decode_carried = msgspec.json.Decoder(list[_Carried]).decode
 
 
 class Lane:
@@ -46,138 +60,6 @@ class Lane:
         self.running: object | None = None
         self.waiting: deque[Callable[[], None]] = deque()
         self.bucket = bucket
-
-
-class CallRun(Run):
-    """A live call under way."""
-
-    __slots__ = (
-        "_deadline",
-        "_started",
-        "_task",
-        "_timed_out",
-        "call",
-        "document",
-        "in_lane",
-        "method",
-        "table",
-    )
-
-    def __init__(
-        self,
-        host: Host,
-        cause: Called,
-        activity: Activity,
-        value: bytes,
-        document: Document,
-        table: CallTable,
-        call: Call,
-        method: LiveMethod | None,
-    ) -> None:
-        super().__init__(host, cause, activity, value)
-        self.document = document
-        self.table = table
-        self.call = call
-        self.method = method
-        self.in_lane = False
-        self._started = False
-        self._timed_out = False
-        self._task: asyncio.Task[Any] | None = None
-        self._deadline: Any = None
-
-    def on_task(self, task: asyncio.Task[Any]) -> None:
-        """The method waits for something: its deadline runs."""
-        self._task = task
-        deadline = self.method.options.deadline if self.method is not None else None
-        if deadline is not None:
-            self._deadline = self.host.clock.at(self.host.clock.now() + deadline, self._time_out)
-
-    def _time_out(self) -> None:
-        self._timed_out = True
-        if self._task is not None:
-            self._task.cancel()
-
-    def outcome_when_suspended(self) -> Outcome | None:
-        return None if self._started else Outcome("started")
-
-    def suspended(self) -> None:
-        super().suspended()
-        if not self._started:  # only now: a commit that is refused records nothing
-            self._started = True
-            self.table.started.add(self.call.n)
-            self.host.changed.add(f"~p{self.document.player}")
-
-    def finish(self, transaction: Transaction, value: object) -> int:
-        result = to_browser(value)
-        message = b'{"type":"reply","n":%d,"ok":%s}' % (self.call.n, result)
-        return self._end(transaction, Outcome("ok"), result, message)
-
-    def fail(self, transaction: Transaction, error: BaseException) -> int:
-        code, text, reference = self._explain(error)
-        message = encode(Error(self.call.n, code, text, reference))
-        try:
-            return self._end(transaction, Outcome("error", code, text, reference), b"null", message)
-        except JournalError:
-            transaction.undo()
-            if self.host.failure is None:  # else nobody is told anything, the browser asks again
-                busy = encode(Error(self.call.n, "busy", "One moment, please. Storage is not available."))
-                self.host.calls.refuse(self.document, self.table, self.call, busy)
-            return 0
-        except Exception as refused:  # what was written while handling the error cannot be committed either
-            transaction.undo()
-            self.report(refused)
-            return self._end(transaction, Outcome("error", code, text, reference), b"null", message)
-
-    def _explain(self, error: BaseException) -> tuple[str, str, str]:
-        if isinstance(error, Reject):
-            return "reject", error.message, ""
-        if isinstance(error, Refused):
-            return error.code, error.message, ""
-        if isinstance(error, JournalError):
-            return "busy", "One moment, please. Storage is not available.", ""
-        reference = self.report(error)
-        if self._timed_out and isinstance(error, asyncio.CancelledError):
-            deadline = self.method.options.deadline if self.method is not None else 0
-            return "deadline", f"This took longer than {deadline} seconds.", reference
-        if self.host.settings.development and isinstance(error, AuthorError):
-            return "error", str(error), reference
-        return "error", _FAILED, reference
-
-    def _end(self, transaction: Transaction, outcome: Outcome, result: bytes, message: bytes) -> int:
-        value, self.value = self.value, b"null"
-        host, table = self.host, self.table
-        answering = None if table.owner is None else (table.owner, message)
-        try:
-            seq = host.commit(transaction, self.cause, value, outcome, result, answering)
-        except BaseException:
-            self.value = value
-            raise
-        table.end(self.call.n, seq, message)
-        host.changed.add(f"~p{self.document.player}")
-        if table.adopters:
-            host.calls.tell_adopters(table, self.call.document or self.document.nonce, seq, message)
-        return seq
-
-    def ended(self, seq: int, value: object, error: BaseException | None) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-        if self.in_lane:
-            self.host.calls.leave(self.document.player, self)
-
-
-class VolatileRun(Run):
-    """A call that may write nothing, is not numbered and gets no reply."""
-
-    __slots__ = ()
-
-    def _commit(self, transaction: Transaction, outcome: Outcome | None = None, result: bytes = b"null") -> int:
-        if transaction.writes:
-            raise AuthorError(
-                f"{self.activity.label} is @live(volatile=True), which may write nothing; it wrote "
-                f"'{transaction.writes[0].patch.path[0]}' ({transaction.writes[0].patch.line}). Use @live for what "
-                "must be kept."
-            )
-        return super()._commit(transaction, outcome, result)
 
 
 class Calls:
@@ -194,6 +76,10 @@ class Calls:
             bucket = Bucket(limits.calls_per_second, limits.call_burst, self._host.clock.now())
             lane = self._lanes[player] = Lane(bucket)
         return lane
+
+    @property
+    def busy(self) -> bool:
+        return any(lane.running is not None or lane.waiting for lane in self._lanes.values())
 
     def resolve(self, kind: str, key: str | int) -> Any:
         """The handle that an argument names, within this session only; raises LookupError."""
@@ -215,8 +101,10 @@ class Calls:
 
     # ---------------------------------------------------------------- taking calls
 
-    def take(self, document: Document, call: Call) -> None:
+    def take(self, document: Document, call: Call, exempt: bool = False) -> None:
         """A call arrived. Its one answer goes to the document, now or when it has ended."""
+        if self._host.closing or self._host.failure is not None:
+            return  # the browser asks again
         if call.n == 0:
             self._volatile(document, call)
             return
@@ -242,7 +130,7 @@ class Calls:
         table.accept(n)
         player = self._host.state.player(document.player)
         method = self._method(player, table, call)
-        allowed = self._exceeded(lane, method)
+        allowed = None if exempt else self._exceeded(lane, method)
         if allowed is not None:
             self._refuse(document, table, call, "rate", f"more than {allowed:g} calls per second")
             return
@@ -256,6 +144,29 @@ class Calls:
             lane.waiting.append(
                 lambda: self._execute(player, document, table, call, self._method(player, table, call), lane)
             )
+
+    def carried(self, player: Player, stay: int, texts: Iterable[str]) -> None:
+        """Calls that a page had not settled when its form was submitted: those that never arrived come before it."""
+        if player._about.get("stay") != stay:
+            return
+        mail = self._host.deliveries.of(player.id)
+        place = player._about.get("page", ""), player._about.get("round", 0)
+        for text in texts:
+            try:
+                documents = _decode_carried(text)
+            except msgspec.DecodeError:
+                log.warning("a submission of %r carried unreadable calls", player)
+                continue
+            for one in documents:
+                numbers = [call.n for call in one.calls]
+                table = mail.table(one.document, stay, min(numbers, default=1))
+                document = table.owner
+                if document is None:
+                    table.resume(numbers, max(numbers, default=0) + 1)
+                    document = Document(one.document, player.id, stay, place, 0, table)
+                for call in one.calls[: self._host.limits.waiting_calls]:
+                    if call.n == table.expected:
+                        self.take(document, Call(call.n, call.method, call.args), exempt=True)
 
     def _exceeded(self, lane: Lane, method: LiveMethod | Refused) -> float | None:
         """The rate that one more call exceeds, if it does."""

@@ -16,7 +16,7 @@ from promptgrimoire.errors import JournalUnavailable
 from promptgrimoire.journal.entries import Send, decode_row
 from promptgrimoire.realtime.calls import CallTable, CallTableText, addressed
 from promptgrimoire.realtime.outbox import Document, Outbox, Sink
-from promptgrimoire.realtime.protocol import VERSION, Bye, CloseCode, Hello, Welcome, encode, frame
+from promptgrimoire.realtime.protocol import VERSION, Bye, CloseCode, FrameText, Hello, Welcome, encode, frame
 
 if TYPE_CHECKING:
     from promptgrimoire.runtime.host import Host
@@ -79,7 +79,7 @@ class Delivery:
 
     def __init__(self, seq: int) -> None:
         self.seq = seq
-        self.batches: list[tuple[Iterable[Document], str, list[bytes]]] = []
+        self.batches: list[tuple[Iterable[Document], FrameText, list[bytes]]] = []
         self.replying: Document | None = None
         self.reply: bytes = b""
 
@@ -100,7 +100,7 @@ class Delivery:
         if self.replying is not None:
             self._send(self.replying, frame(seq, [self.reply]), 0)
 
-    def _send(self, document: Document, text: str, seq: int) -> None:
+    def _send(self, document: Document, text: FrameText, seq: int) -> None:
         if document.sink is not None:
             document.sent = max(document.sent, seq)
             document.sink.send(text)
@@ -224,8 +224,8 @@ class Deliveries:
             sink.send(frame(0, [encode(Bye("version"))]))
             sink.close(CloseCode.VERSION, f"this server speaks version {VERSION}")
             return None
-        if host.failure is not None:
-            raise JournalUnavailable(str(host.failure))
+        if host.failure is not None or host.closing:
+            raise JournalUnavailable(str(host.failure or "this server is stopping"))
         mail = self.of(player)
         table = mail.table(hello.document, hello.stay, min(hello.pending, default=hello.next))
         table.resume(hello.pending, hello.next)
@@ -323,13 +323,13 @@ class Deliveries:
                 message = addressed(outcome[1], adopted) if adopted else outcome[1]
                 sink.send(frame(outcome[0], [message]))
 
-    async def _missed(self, document: Document, since: int) -> list[tuple[int, str]] | None:
+    async def _missed(self, document: Document, since: int) -> list[tuple[int, FrameText]] | None:
         """Frames after `since` for a document that is not in memory; None where there are too many.
 
         From the recent messages, and what is older from the journal.
         """
         host = self._host
-        frames: list[tuple[int, str]] = []
+        frames: list[tuple[int, FrameText]] = []
         size = 0
         while since < self._recent_floor:
             rows = await host.journal.read(host.id, after=since, limit=_PAGE)
@@ -357,7 +357,7 @@ class Deliveries:
         return frames
 
     def _gather(
-        self, document: Document, seq: int, found: list[tuple[Send, bytes, int]], frames: list[tuple[int, str]]
+        self, document: Document, seq: int, found: list[tuple[Send, bytes, int]], frames: list[tuple[int, FrameText]]
     ) -> int:
         messages = [
             event_message(send, text, "")

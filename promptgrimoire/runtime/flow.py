@@ -34,6 +34,7 @@ log = logging.getLogger("promptgrimoire.flow")
 
 Frame = Callable[[PageSpec, dict[str, Any]], dict[str, Any]]
 Kind = Literal["page", "end", "held", "moment"]
+CARRIED = "_calls"  # the field of a submission with the calls that its page had not settled
 _CONSONANTS, _VOWELS = "bdfghklmnprstvz", "aeiou"
 
 
@@ -64,7 +65,7 @@ class Entering(Awaited):
     def fail(self, transaction: Transaction, error: BaseException) -> int:
         reference = self.report(error)
         seq = self._commit(transaction)
-        self.host.flow.hold(self.private, self.cause, reference)
+        self.host.flow.hold(self.private, self.cause, reference, self.hook)
         return seq
 
 
@@ -74,6 +75,11 @@ class Flow:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._entering: set[int] = set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody is being moved on."""
+        return bool(self._entering)
 
     # ---------------------------------------------------------------- plan and place
 
@@ -150,7 +156,11 @@ class Flow:
                     await result
             return player
 
-        await host.perform(PlayerCreated(id), state.session, "new_player", creating(), encode(params))
+        self._entering.add(id)  # nobody enters a page before new_player has finished
+        try:
+            await host.perform(PlayerCreated(id), state.session, "new_player", creating(), encode(params))
+        finally:
+            self._entering.discard(id)
         self._go_on_now(state.player(id))
         return id
 
@@ -243,7 +253,7 @@ class Flow:
         hook = spec.hooks.get(name)
         if hook is None:
             return None
-        mark = f"{position}.{private._fields.get('round', 0)}.{name}"
+        mark = self._mark(private, position, name)
         once = name.endswith("_once")
         if once and mark in private._fields.get("ran", ()):
             return None
@@ -261,17 +271,31 @@ class Flow:
             self._mark_run(private, mark)
         return None
 
+    def _mark(self, private: Record, position: int, name: str) -> str:
+        return f"{position}.{private._fields.get('round', 0)}.{name}"
+
     def _mark_run(self, private: Record, mark: str) -> None:
         if "ran" not in private._fields:
             self._host.state.writing().assign(private, "ran", {mark})
         else:
             private._fields["ran"].add(mark)
 
-    def hold(self, private: Record, cause: Any, reference: str) -> None:
-        """Entering failed: the player waits at a plain page with "Try again"."""
+    def hold(self, private: Record, cause: Any, reference: str, hook: str) -> None:
+        """Entering failed in `hook`: the player waits at a plain page with "Try again", which runs it again."""
         host = self._host
-        run = Awaited(host, cause, host.activity(host.state.session, "held"))
-        host.step(lambda: host.state.writing().assign(private, "held", reference), run)
+
+        def holding() -> None:
+            host.state.writing().assign(private, "held", reference)
+            self._unfinished(private, hook)
+
+        host.step(holding, Awaited(host, cause, host.activity(host.state.session, "held")))
+
+    def _unfinished(self, private: Record, mark: str) -> None:
+        """A hook that had suspended, so that it is marked as run, has failed."""
+        if private._fields.get("hook"):
+            self._host.state.writing().assign(private, "hook", "")
+        if mark in private._fields.get("ran", ()):
+            private._fields["ran"].discard(mark)
 
     async def retry(self, player: Player) -> None:
         """Run the unfinished hooks again."""
@@ -290,19 +314,24 @@ class Flow:
     async def submit(self, player: Player, stay: int, submission: str, data: Mapping[str, list[str]]) -> None:
         """Leave the page of that stay, once; from a stale page nothing happens. Durable when it returns."""
         host = self._host
+        host.calls.carried(player, stay, data.get(CARRIED, ()))
+        data = {name: values for name, values in data.items() if name != CARRIED}
         async with host.calls.turn(player.id, host.settings.grace.submission):
             private = self.private(player.id)
             if private._fields.get("stay") != stay or private._fields.get("moving") is not None:
                 await host.durable()
                 return
             label = f"{private._fields.get('page', '')}.after_once"
-            await host.perform(
-                Submitted(player.id, stay, submission),
-                player,
-                label,
-                self._leave(player, private, stay),
-                to_browser(dict(data)),
-            )
+            cause = Submitted(player.id, stay, submission)
+            leaving = self._leave(player, private, stay)
+            try:
+                await host.perform(cause, player, label, leaving, to_browser(dict(data)))
+            except Exception:
+                mark = self._mark(private, private._fields["position"], "after_once")
+                step = Awaited(host, cause, host.activity(player, label))
+                host.step(lambda: self._unfinished(private, mark), step)
+                await host.durable()
+                raise
         run = self._go_on_now(player)
         if run is not None and run.waiter is not None:
             await asyncio.shield(run.waiter)
@@ -330,17 +359,19 @@ class Flow:
         if fields.get("moving") is not None and not fields.get("held"):
             run = self._go_on_now(player)  # a crash between leaving and entering
             if run is not None and run.waiter is not None:
-                await asyncio.wait([run.waiter], timeout=1.0)
+                await host.wait(run.waiter, 1.0)
         if fields.get("held"):
-            return Rendering("held", status=500, reference=fields["held"])
+            held = Rendering("held", status=500, reference=fields["held"])
+            await host.durable()
+            return held
         if fields.get("moving") is not None:
+            await host.durable()
             return Rendering("moment")
         spec = self.page_of(player)
         if spec is None:
-            if fields.get("page"):
-                return Rendering("held", status=500, reference="")
+            gone = bool(fields.get("page"))
             await host.durable()
-            return Rendering("end")
+            return Rendering("held", status=500) if gone else Rendering("end")
         stay, base = fields["stay"], host.chain.seq
         try:
             html = await host.perform(
@@ -352,10 +383,8 @@ class Flow:
         except JournalError:
             raise
         except Exception as error:
-            reference = Awaited(
-                host, Rendered(player.id, stay), host.activity(player, f"{spec.key} (rendering)")
-            ).report(error)
-            return Rendering("held", status=500, reference=reference)
+            await host.durable()
+            return Rendering("held", status=500, reference=getattr(error, "reference", ""))
         host.attendance.delivered(player.id)
         await host.durable()
         return Rendering("page", html)

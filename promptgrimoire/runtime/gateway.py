@@ -57,7 +57,10 @@ class Gateway:
         self.quarantined: dict[str, str] = {}  # sessions that do not load, and why
         self._secret = b""
         self._waking: dict[str, float] = {}
+        self._leaving: dict[str, asyncio.Task[Any]] = {}  # sessions that are being put away
+        self._tasks: set[asyncio.Task[Any]] = set()  # the loop itself holds tasks weakly
         self._housekeeper: Any = None
+        self._reviving = False
         self._closing = False
 
     async def open(self) -> None:
@@ -82,6 +85,11 @@ class Gateway:
                 await self._put_away(host)
             except GrimoireError as error:
                 log.error("session %s: %s", host.id, error)
+        if self._tasks:
+            for task in self._tasks:
+                if task not in self._leaving.values():
+                    task.cancel()
+            await asyncio.wait(self._tasks)
         self._around.watchdog.stop()
         self.segments.uninstall()
         await self.journal.close()
@@ -94,8 +102,14 @@ class Gateway:
         host = self._hosts.get(session_id)
         if host is not None:
             return host
+        while session_id in self._leaving:
+            await asyncio.wait([self._leaving[session_id]])
+        if session_id in self._hosts:
+            return self._hosts[session_id]
         if self._closing:
             raise JournalUnavailable("the server is stopping")
+        if self._reviving:
+            raise JournalUnavailable("storage is not available for a moment")
         loading = self._loading.get(session_id)
         if loading is None:
             loading = self._loading[session_id] = asyncio.ensure_future(self._load(session_id))
@@ -178,10 +192,12 @@ class Gateway:
         experiment = self.experiments.get(app)
         try:
             rebuilt = await rebuild(self.journal, session_id, self._new_state(session_id, experiment))
-        except JournalDamaged as error:
-            self.quarantined[session_id] = str(error)
-            log.error("session %s does not load and is left as it is: %s", session_id, error)
+        except JournalUnavailable:
             raise
+        except Exception as error:
+            self.quarantined[session_id] = str(error) or repr(error)
+            log.error("session %s does not load and is left as it is: %s", session_id, error, exc_info=error)
+            raise JournalDamaged(self.quarantined[session_id]) from error
         host = self._new_host(rebuilt.state, rebuilt.chain, app)
         self._take_over(host, rebuilt)
         self._hosts[session_id] = host
@@ -208,7 +224,8 @@ class Gateway:
 
             try:
                 await host.perform(Restarted(), host.state.session, "restart", restarting())
-            except JournalError:
+            except JournalError as error:
+                host.failed(error)
                 raise
             except Exception:
                 log.exception("restart(session) of session %s failed", host.id)
@@ -255,46 +272,57 @@ class Gateway:
         if self._closing:
             return
         now = self.clock.now()
+        self._housekeeper = self.clock.at(now + _HOUSEKEEPING, self._keep_house)
         for host in list(self._hosts.values()):
             snapshots = self._snapshots[host.id]
             if snapshots.due() and host.failure is None:
                 snapshots.start()
             elif self._idle(host, now):
-                self._spawn(self._put_away(host))
+                del self._hosts[host.id]
+                self._leaving[host.id] = self._spawn(self._put_away(host))
+        if self._reviving:
+            return
         for session, due in list(self._waking.items()):
             if due <= now:
                 del self._waking[session]
                 self._spawn(self.host(session))
-        self._housekeeper = self.clock.at(now + _HOUSEKEEPING, self._keep_house)
 
-    def _spawn(self, coroutine: Any) -> None:
+    def _spawn(self, coroutine: Any) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(coroutine, context=Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         task.add_done_callback(_log_failure)
+        return task
 
     def _idle(self, host: Host, now: float) -> bool:
         untouched = now - self._touched.get(host.id, 0.0) > self.settings.grace.idle_session
-        return untouched and not host.state.online and not host.tasks.going
+        return untouched and not host.state.online and not host.busy
 
     async def _put_away(self, host: Host) -> None:
         """Store a session's state and forget it; it loads again when it is touched."""
         self._hosts.pop(host.id, None)
         snapshots = self._snapshots.pop(host.id, None)
-        await host.close()
-        if snapshots is not None and host.failure is None:
-            await snapshots.finish()
-            if host.bytes_since_snapshot:
-                await snapshots.take()
-        due = host.timers.next_due()
-        if due is not None:
-            self._waking[host.id] = due
-        self._touched.pop(host.id, None)
+        try:
+            await host.close()
+            if snapshots is not None and host.failure is None:
+                await snapshots.finish()
+                if host.bytes_since_snapshot:
+                    await snapshots.take()
+            await host.retire()
+        finally:
+            due = host.timers.next_due()
+            if due is not None:
+                self._waking[host.id] = due
+            self._touched.pop(host.id, None)
+            self._leaving.pop(host.id, None)
 
     def _failed(self, host: Host) -> None:
         """Storage failed: memory is discarded, and loaded anew when storage is back."""
         if self._hosts.get(host.id) is host:
             del self._hosts[host.id]
             self._snapshots.pop(host.id, None)
-        if not self._closing and not getattr(self, "_reviving", False):
+            self._waking[host.id] = self.clock.now()  # what was under way there goes on when storage is back
+        if not self._closing and not self._reviving:
             self._reviving = True
             self._spawn(self._revive())
 
@@ -306,12 +334,20 @@ class Gateway:
                     await self.journal.revive()
                 except JournalError as error:
                     log.warning("storage is not back yet: %s", error)
-                    await asyncio.sleep(1.0)
+                    await self._pause(1.0)
                 else:
                     log.warning("storage is back")
                     return
         finally:
             self._reviving = False
+
+    async def _pause(self, seconds: float) -> None:
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        alarm = self.clock.at(self.clock.now() + seconds, over.cancel)
+        try:
+            await asyncio.wait([over])
+        finally:
+            alarm.cancel()
 
 
 class _Alone:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from promptgrimoire.journal.base import Journal
 from promptgrimoire.journal.entries import decode_row
 from promptgrimoire.state.records import Past, Record
 from promptgrimoire.state.session_state import SessionState
-from promptgrimoire.state.values import decode, encode
+from promptgrimoire.state.values import Resolve, decode, encode
 
 _PAGE = 1000
 
@@ -37,11 +38,14 @@ class History:
         self._session = session
 
     async def history(self, record: Record, field: str) -> list[Change]:
-        """All values of a field, oldest first."""
-        return await self.changes(record._key, field)
+        """All values of a field, oldest first; also those written just now."""
+        return await self.changes(record._key, field, record._state.resolve)
 
-    async def changes(self, key: str, field: str | None = None) -> list[Any]:
-        """Changes of a record's field; without a field, of all of them, as (field, Change)."""
+    async def changes(self, key: str, field: str | None = None, resolve: Resolve | None = None) -> list[Any]:
+        """Changes of a record's field; without a field, of all of them, as (field, Change).
+
+        `resolve` gives the handles that values refer to, where they should be those of a running session.
+        """
         state = SessionState(self._session)
         found: list[Any] = []
         async for entry, values in self._entries():
@@ -53,7 +57,7 @@ class History:
             for name, patch in touched.items():
                 fields = state.record(key)._fields
                 gone = name not in fields
-                value = None if gone else _copy(fields[name], state)
+                value = None if gone else _copy(fields[name], resolve or state.resolve)
                 change = Change(value, entry.at, entry.seq, patch.app, patch.round, patch.line, entry.cause, gone)
                 found.append(change if field is not None else (name, change))
         return found
@@ -69,9 +73,14 @@ class History:
             for patch, value in zip(entry.patches, values[1:], strict=False):
                 state.apply(patch, value)
         then = state.record(record._key)
-        return Past({name: _copy(value, state) for name, value in then._fields.items()}, f"{record!r} at {moment}")
+        return Past(
+            {name: _copy(value, record._state.resolve) for name, value in then._fields.items()},
+            f"{record!r} at {moment}",
+        )
 
     async def _entries(self) -> Any:
+        await asyncio.sleep(0)  # the suspension commits what the asking code has written
+        await self._journal.flush()
         after = 0
         while rows := await self._journal.read(self._session, after=after, limit=_PAGE):
             for row in rows:
@@ -79,5 +88,5 @@ class History:
             after = rows[-1].seq
 
 
-def _copy(value: Any, state: SessionState) -> Any:
-    return decode(encode(value), state.resolve)
+def _copy(value: Any, resolve: Resolve) -> Any:
+    return decode(encode(value), resolve)

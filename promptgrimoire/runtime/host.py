@@ -10,13 +10,14 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from promptgrimoire.authoring.messages import Leave, Notice, Volatile
 from promptgrimoire.commands import Cause
 from promptgrimoire.context import Activity, current
-from promptgrimoire.errors import JournalError, JournalUnavailable, NotFound, TooLarge
+from promptgrimoire.errors import JournalError, JournalUnavailable, NotFound, Refused, Reject, TooLarge
 from promptgrimoire.journal.base import Description, Journal
 from promptgrimoire.journal.entries import Chain, Entry, Outcome, Send
 from promptgrimoire.realtime.outbox import Document
@@ -89,6 +90,7 @@ class Host:
         self.experiment = experiment  # the version that runs now
         self.durable_seq = chain.seq
         self.failure: JournalError | None = None
+        self.closing = False
         self.on_failure: Callable[[Host], None] = lambda host: None
         self.changed: set[str] = set()  # records changed since their last snapshot
         self.bytes_since_snapshot = 0
@@ -255,6 +257,8 @@ class Host:
 
     def failed(self, error: JournalError) -> None:
         """The journal: what is not stored will not be. Memory is not the truth any more."""
+        if self.failure is not None:
+            return
         self.failure = error
         self._untold.clear()
         for _, waiter in self._durables:
@@ -329,14 +333,39 @@ class Host:
         if run.waiter is not None:
             await asyncio.shield(run.waiter)
         if run.error is not None:
+            if not isinstance(run.error, JournalError | Reject | Refused | asyncio.CancelledError):
+                with suppress(AttributeError):
+                    run.error.reference = run.report(run.error)  # type: ignore[attr-defined]
             raise run.error
         return run.value_returned
 
+    async def wait(self, future: asyncio.Future[Any], seconds: float) -> None:
+        """Return when the future is done, or after so many seconds."""
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        alarm = self.clock.at(self.clock.now() + seconds, over.cancel)
+        try:
+            await asyncio.wait([future, over], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            alarm.cancel()
+            over.cancel()
+
     async def close(self) -> None:
-        """Stop tasks and timers, say good-bye, wait until everything is durable."""
+        """Take no more commands, say good-bye, end tasks and calls, wait until everything is durable."""
+        self.closing = True
         self.timers.stop()
-        self.tasks.cancel()
         self.attendance.stop()
         self.deliveries.say_goodbye()
+        await self.tasks.end()
         if self.failure is None:
             await self.durable()
+
+    async def retire(self) -> None:
+        """After `close`, the very last: from here on nothing of this host reaches the journal."""
+        while self.failure is None and self.durable_seq < self.chain.seq:
+            await self.durable()
+        self.failure = self.failure or JournalUnavailable(f"session {self.id} was put away")
+
+    @property
+    def busy(self) -> bool:
+        """Whether author code is under way."""
+        return bool(self.tasks.going or self.tasks.calls) or self.calls.busy or self.flow.busy

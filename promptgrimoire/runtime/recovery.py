@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from promptgrimoire.commands import Called, Connected, Disconnected, EventsHandled
+from promptgrimoire.commands import Called, Connected, Disconnected, EventsHandled, PlayerCreated
 from promptgrimoire.errors import JournalDamaged, JournalError
 from promptgrimoire.journal.base import Journal, Snapshot
 from promptgrimoire.journal.entries import Chain, Entry, Row, decode_row
+from promptgrimoire.realtime.calls import INTERRUPTED
 from promptgrimoire.realtime.protocol import Error, encode
 from promptgrimoire.runtime.deliveries import Mail, MailText, event_message
 from promptgrimoire.state.session_state import SessionState
@@ -45,7 +46,11 @@ class Rebuilt:
         return mail
 
     def restore(self, snapshot: Snapshot) -> None:
-        for key, (_, text) in sorted(snapshot.records.items(), key=lambda item: _order(item[0])):
+        ordered = sorted(snapshot.records.items(), key=lambda item: _order(item[0]))
+        for key, _ in ordered:  # handles first, in order: what one record holds may refer to any other
+            if key != "online" and not key.startswith("~"):
+                self.state.record(key.removeprefix("!"))
+        for key, (_, text) in ordered:
             if key == "online":
                 self.online = set(msgspec.json.decode(text, type=list[int]))
             elif key.startswith("~p"):
@@ -61,6 +66,8 @@ class Rebuilt:
             if seq > seen.get(patch.record, 0):
                 state.apply(patch, value)
         cause = entry.cause
+        if type(cause) is PlayerCreated and seq > seen.get(f"~p{cause.player}", 0):
+            self.mail.pop(cause.player, None)  # what was said to everybody before they came
         if type(cause) is Called and cause.n and seq > seen.get(f"~p{cause.player}", 0):
             self._call(entry, cause, values[-1])
         elif type(cause) is Connected and seq > seen.get("online", 0):
@@ -95,7 +102,7 @@ class Rebuilt:
         elif outcome.kind == "ok":
             table.end(cause.n, entry.seq, b'{"type":"reply","n":%d,"ok":%s}' % (cause.n, bytes(result)))
         else:
-            message = encode(Error(cause.n, outcome.code, outcome.message, outcome.id, msgspec.UNSET))  # type: ignore[arg-type]
+            message = encode(Error(cause.n, outcome.code, outcome.message, outcome.id))
             table.end(cause.n, entry.seq, message)
 
     def interrupt(self) -> None:
@@ -103,8 +110,7 @@ class Rebuilt:
         for mail in self.mail.values():
             for table in mail.tables.values():
                 for n in table.interrupt():
-                    text = "The server was restarted while this was under way. It may have been done in part."
-                    message = encode(Error(n, "interrupted", text, "", msgspec.UNSET))  # type: ignore[arg-type]
+                    message = encode(Error(n, "interrupted", INTERRUPTED))
                     table.end(n, self.chain.seq, message)
 
 
@@ -189,9 +195,18 @@ class Snapshots:
     async def take(self) -> None:
         """Store what has changed since the last one."""
         host = self._host
-        mark = host.chain.seq
         changed, host.changed = host.changed, set()
-        host.bytes_since_snapshot = 0
+        size, host.bytes_since_snapshot = host.bytes_since_snapshot, 0
+        try:
+            await self._take(changed)
+        except BaseException:  # what has not been stored has still changed
+            host.changed |= changed
+            host.bytes_since_snapshot += size
+            raise
+
+    async def _take(self, changed: set[str]) -> None:
+        host = self._host
+        mark = host.chain.seq
         records: dict[str, tuple[int, bytes]] = {}
         for key in changed:
             if host.state.transaction is not None:
@@ -208,9 +223,5 @@ class Snapshots:
         online = msgspec.json.encode(sorted(host.state.online))
         records["online"] = (host.chain.seq, online)
         self._size = max(self._size, sum(len(text) for _, text in records.values()))
-        try:
-            await host.durable()
-            await host.journal.save(host.id, Snapshot(mark, records))
-        except JournalError:
-            host.changed |= changed
-            raise
+        await host.durable()
+        await host.journal.save(host.id, Snapshot(mark, records))

@@ -25,6 +25,7 @@ class Tasks:
     def __init__(self, host: Host) -> None:
         self._host = host
         self.going: set[asyncio.Task[Any]] = set()
+        self.calls: set[asyncio.Task[Any]] = set()  # live calls that wait for something
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any], name: str) -> None:
         """Start a task when the open transaction commits; it dies with the server (see `restart`)."""
@@ -55,9 +56,19 @@ class Tasks:
         self.going.add(task)
         task.add_done_callback(self.going.discard)
 
+    def keep_call(self, task: asyncio.Task[Any]) -> None:
+        self.calls.add(task)
+        task.add_done_callback(self.calls.discard)
+
     def cancel(self) -> None:
-        for task in list(self.going):
+        for task in [*self.going, *self.calls]:
             task.cancel()
+
+    async def end(self) -> None:
+        """Cancel all of them, and give them time to clean up."""
+        self.cancel()
+        if self.going or self.calls:
+            await asyncio.wait([*self.going, *self.calls], timeout=self._host.settings.grace.shutdown)
 
     def after(self, seconds: float, handler: Callable[..., Any], arguments: tuple[Any, ...]) -> int:
         return self._host.timers.set(seconds, handler, arguments)

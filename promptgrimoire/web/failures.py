@@ -95,7 +95,7 @@ class Failures:
         """The page for an error; what nobody expected is logged under the reference that the page shows."""
         plain, shown = _explain(error), ""
         if plain is BROKEN:
-            shown = new_reference()
+            shown = getattr(error, "reference", "") or new_reference()  # where the session has reported it, that one
             path = _CREDENTIAL.sub(r"\1-…", request.url.path)
             logger.error("%s %s failed, reference %s", request.method, path, shown, exc_info=error)
         elif isinstance(error, JournalError):

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from promptgrimoire.authoring.messages import move_to_page
 from promptgrimoire.commands import Administered
 from promptgrimoire.journal.base import Journal
 from promptgrimoire.journal.memory import MemoryJournal
@@ -198,7 +199,8 @@ async def test_the_outcome_of_every_kind_of_call_is_given_again(serve: Serve, jo
     server = await serve(LAB, journal=journal)
     one = await server.opened()
     one.sink.open = False  # type: ignore[union-attr]
-    for method, arguments in [("add", [1]), ("look", []), ("fail", []), ("add", ["x"]), ("nothing", [])]:
+    calls: list[tuple[str, list[Any]]] = [("add", [1]), ("look", []), ("fail", []), ("add", ["x"]), ("nothing", [])]
+    for method, arguments in calls:
         n = one.next
         one.next += 1
         one.pending[n] = (method, arguments)
@@ -326,7 +328,7 @@ async def move(server: Server, position: int, player: int = 1) -> None:
     who = host.state.player(player)
 
     def moving() -> None:
-        who.show_page = position
+        move_to_page(who, position)
 
     host.step(moving, Awaited(host, Administered("test", "move"), host.activity(who, "test")))
     await settle()
