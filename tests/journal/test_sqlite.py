@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,8 @@ async def test_a_dead_writer_thread_is_a_failure_not_silence(tmp_path: Path, mon
     journal.append(ear, ear.row())
     await journal.flush()
 
+    (thread,) = (thread for thread in threading.enumerate() if thread.name == "promptgrimoire journal")
+
     def die(tables: Tables, batch: list[Waiting]) -> None:
         raise SystemExit  # not an Exception, so nothing in the thread takes it for an error of storage
 
@@ -178,6 +181,7 @@ async def test_a_dead_writer_thread_is_a_failure_not_silence(tmp_path: Path, mon
         await asyncio.wait([reading])  # answered or refused, but not left waiting
         if reading.exception() is not None:
             assert isinstance(reading.exception(), JournalUnavailable)
+    thread.join()  # its last words belong to this test, not to the next
     assert len(ear.failures) == len(late.failures) == 1
     with pytest.raises(JournalUnavailable, match="ended unexpectedly"):
         journal.append(ear, ear.row())
