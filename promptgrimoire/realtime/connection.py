@@ -1,7 +1,8 @@
 """One socket's receive and send loops behind a small interface. What it calls is handed to it; it knows no session.
 
-No task per message: the receive loop calls the handler directly, and a frame is written by stepping the ASGI `send`
-once; only a full transport needs a task.
+No task per message: where the server offers it (`Direct`), messages come straight from the socket and frames go
+straight to it; elsewhere the receive loop calls the handler, and a frame is written by stepping the ASGI `send` once.
+Only a full transport needs a task.
 """
 
 from __future__ import annotations
@@ -16,7 +17,20 @@ from typing import Any, Protocol
 import msgspec
 
 from promptgrimoire.realtime.limits import Bucket
-from promptgrimoire.realtime.protocol import Call, CloseCode, Error, Frame, Handled, Hello, Here, Ping, decode, encode
+from promptgrimoire.realtime.protocol import (
+    Call,
+    CloseCode,
+    Error,
+    FrameText,
+    Handled,
+    Hello,
+    Here,
+    Incoming,
+    Ping,
+    decode,
+    encode,
+    frame,
+)
 from promptgrimoire.settings import Limits
 
 log = logging.getLogger("promptgrimoire.connection")
@@ -42,13 +56,27 @@ class Handler(Protocol):
     def closed(self, code: int) -> None: ...
 
 
+class Direct(Protocol):
+    """A shorter way to the socket than ASGI's, which a server may offer (see `promptgrimoire.web.direct`)."""
+
+    def attach(self, take: Callable[[bytes], bool]) -> None:
+        """Hand over text messages as they come, while `take` returns true; what it refuses goes the usual way.
+
+        Does nothing while messages still wait on the usual way.
+        """
+
+    def write(self, on_wire: bytes) -> bool:
+        """Write a whole websocket frame; False, and nothing written, where the transport is full or gone."""
+
+
 class Connection:
     """The sending side of one socket (a Sink)."""
 
-    __slots__ = ("_asgi_send", "_backlog", "_backlog_bytes", "_closed", "_limit", "_loop", "_task")
+    __slots__ = ("_asgi_send", "_backlog", "_backlog_bytes", "_closed", "_direct", "_limit", "_loop", "_task")
 
-    def __init__(self, send: Send, limits: Limits) -> None:
+    def __init__(self, send: Send, limits: Limits, direct: Direct | None = None) -> None:
         self._asgi_send = send
+        self._direct = direct
         self._limit = limits.backlog
         self._loop = asyncio.get_running_loop()
         self._backlog: deque[MutableMapping[str, Any]] | None = None  # None: nothing waits
@@ -56,7 +84,7 @@ class Connection:
         self._closed = False
         self._task: asyncio.Task[None] | None = None
 
-    def send(self, text: str) -> None:
+    def send(self, text: FrameText) -> None:
         """Send a frame; returns at once.
 
         A reader too slow for the backlog's bound is disconnected and resumes later.
@@ -64,14 +92,16 @@ class Connection:
         if self._closed:
             return
         if self._backlog is None:
-            self._step({"type": "websocket.send", "text": text})
+            direct = self._direct
+            if direct is None or not direct.write(text.on_wire):
+                self._step({"type": "websocket.send", "text": str(text)})
             return
         self._backlog_bytes += len(text)
         if self._backlog_bytes > self._limit:
             self._backlog.clear()
             self.close(CloseCode.SLOW, "too slow")
             return
-        self._backlog.append({"type": "websocket.send", "text": text})
+        self._backlog.append({"type": "websocket.send", "text": str(text)})
 
     def close(self, code: int, reason: str) -> None:
         """Close; what was sent before still goes out. Does nothing where it is closed."""
@@ -143,50 +173,91 @@ class _Resumed:
                 return
 
 
-async def serve(
-    receive: Receive, connection: Connection, handler: Handler, limits: Limits, clock: Callable[[], float]
-) -> None:
-    """Receive until the peer is gone. A frame that cannot be read is answered and disturbs nothing else."""
-    code = 1006
-    bucket = Bucket(limits.frames_per_second, limits.frame_burst, clock())
-    greeted = False
-    try:
-        while True:
-            message = await receive()
-            if message["type"] == "websocket.disconnect":
-                code = message.get("code") or 1005
-                return
-            text = message.get("text")
-            if text is None:
-                _complain(connection, "expected a text frame, found a binary one")
-                continue
-            if not bucket.take(clock()):
-                connection.close(CloseCode.FLOOD, "too many frames")
-                continue
-            if len(text) > limits.frame:
-                _complain(connection, f"expected at most {limits.frame} bytes in a frame, found {len(text)}", "large")
-                continue
-            try:
-                incoming = decode(text)
-            except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-                _complain(connection, f"unreadable frame: {error}")
-                continue
-            if type(incoming) is Call and greeted:
+class Reader:
+    """What to do with each message of one connection. One that cannot be read is answered and disturbs nothing else."""
+
+    __slots__ = ("_bucket", "_clock", "_connection", "_handler", "_limits", "greeted")
+
+    def __init__(self, connection: Connection, handler: Handler, limits: Limits, clock: Callable[[], float]) -> None:
+        self._connection = connection
+        self._handler = handler
+        self._limits = limits
+        self._clock = clock
+        self._bucket = Bucket(limits.frames_per_second, limits.frame_burst, clock())
+        self.greeted = False
+
+    def read(self, text: str | bytes | None) -> Incoming | None:
+        """The message, within the limits; None where it has been refused."""
+        connection = self._connection
+        if not self._bucket.take(self._clock()):
+            connection.close(CloseCode.FLOOD, "too many frames")
+            return None
+        if text is None:
+            _complain(connection, "expected a text frame, found a binary one")
+            return None
+        if len(text) > self._limits.frame:
+            most = self._limits.frame
+            _complain(connection, f"expected at most {most} bytes in a frame, found {len(text)}", "large")
+            return None
+        try:
+            return decode(text)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            _complain(connection, f"unreadable frame: {error}")
+            return None
+
+    def take(self, text: bytes) -> bool:
+        """Handle a message that comes straight from the socket. False for a hello, which has to be awaited."""
+        incoming = self.read(text)
+        if type(incoming) is Hello:
+            return False
+        if incoming is not None:
+            self.handle(incoming)
+        return True
+
+    def handle(self, incoming: Incoming) -> None:
+        """Hand over a message other than the first."""
+        handler = self._handler
+        try:
+            if type(incoming) is Call:
                 handler.call(incoming)
-            elif type(incoming) is Hello:
-                greeted = await handler.hello(incoming) or greeted
-            elif not greeted:
-                connection.close(CloseCode.HELLO, "expected a hello first")
             elif type(incoming) is Handled:
                 handler.handled(incoming)
             elif type(incoming) is Ping:
                 handler.ping(incoming)
             elif type(incoming) is Here:
                 handler.here(incoming)
+        except Exception:  # a fault of the framework: it costs one message, not the connection
+            log.exception("a message could not be handled: %r", incoming)
+
+
+async def serve(
+    receive: Receive, connection: Connection, reader: Reader, handler: Handler, direct: Direct | None, patience: float
+) -> None:
+    """Receive until the peer is gone. One that says no hello within `patience` seconds is disconnected."""
+    code = 1006
+    loop = asyncio.get_running_loop()
+    silence = loop.call_later(patience, connection.close, CloseCode.HELLO, "no hello", context=Context())
+    try:
+        while True:
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                code = message.get("code") or 1005
+                return
+            incoming = reader.read(message.get("text"))
+            if type(incoming) is Hello:
+                silence.cancel()
+                reader.greeted = await handler.hello(incoming) or reader.greeted
+            elif incoming is not None and reader.greeted:
+                reader.handle(incoming)
+            elif incoming is not None:
+                connection.close(CloseCode.HELLO, "expected a hello first")
+            if reader.greeted and direct is not None:
+                direct.attach(reader.take)
     finally:
+        silence.cancel()
         connection.abandon()
         handler.closed(code)
 
 
 def _complain(connection: Connection, message: str, code: str = "arguments") -> None:
-    connection.send(encode(Frame(0, [Error(0, code, message)])).decode())
+    connection.send(frame(0, [encode(Error(0, code, message))]))

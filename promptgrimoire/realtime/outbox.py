@@ -10,12 +10,13 @@ from collections import deque
 from typing import Protocol
 
 from promptgrimoire.realtime.calls import CallTable
+from promptgrimoire.realtime.protocol import FrameText
 
 
 class Sink(Protocol):
     """Where frames go: one connection. Both return at once and raise nothing."""
 
-    def send(self, text: str) -> None: ...
+    def send(self, text: FrameText) -> None: ...
 
     def close(self, code: int, reason: str) -> None: ...
 
@@ -26,12 +27,12 @@ class Outbox:
     __slots__ = ("_bytes", "_frames", "_lost", "overflowed")
 
     def __init__(self) -> None:
-        self._frames: deque[tuple[int, str]] = deque()
+        self._frames: deque[tuple[int, FrameText]] = deque()
         self._bytes = 0
         self._lost = 0  # seq of the newest frame that was not kept
         self.overflowed = False
 
-    def add(self, seq: int, text: str, max_events: int, max_bytes: int) -> None:
+    def add(self, seq: int, text: FrameText, max_events: int, max_bytes: int) -> None:
         if self.overflowed:
             self._lost = seq
             return
@@ -51,7 +52,7 @@ class Outbox:
         if self.overflowed and seq >= self._lost > 0:
             self.overflowed = False  # sent, and handled, all the same: nothing is missing
 
-    def after(self, seq: int) -> list[tuple[int, str]]:
+    def after(self, seq: int) -> list[tuple[int, FrameText]]:
         return [frame for frame in self._frames if frame[0] > seq]
 
     def __len__(self) -> int:

@@ -190,6 +190,28 @@ def encode(message: Frame | Outgoing) -> bytes:
     return _encoder.encode(message)
 
 
-def frame(seq: int, messages: list[bytes]) -> str:
+class FrameText(str):
+    """The text of one frame. What goes over the wire is made once, whoever gets it."""
+
+    _on_wire: bytes | None = None
+
+    @property
+    def on_wire(self) -> bytes:
+        """As an unmasked websocket text frame (RFC 6455, 5.2)."""
+        found = self._on_wire
+        if found is None:
+            payload = self.encode()
+            size = len(payload)
+            if size < 126:
+                head = bytes((0x81, size))
+            elif size < 65536:
+                head = b"\x81\x7e" + size.to_bytes(2, "big")
+            else:
+                head = b"\x81\x7f" + size.to_bytes(8, "big")
+            found = self._on_wire = head + payload
+        return found
+
+
+def frame(seq: int, messages: list[bytes]) -> FrameText:
     """The text of one frame from messages that are already encoded."""
-    return f'{{"seq":{seq},"messages":[{b",".join(messages).decode()}]}}'
+    return FrameText(f'{{"seq":{seq},"messages":[{b",".join(messages).decode()}]}}')

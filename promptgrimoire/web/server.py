@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from promptgrimoire.errors import GrimoireError
 from promptgrimoire.settings import Settings
+from promptgrimoire.web.direct import DirectProtocol
 
 BACKLOG = 2048
 
@@ -77,7 +78,7 @@ async def serve(
     """
     config = uvicorn.Config(
         app,
-        ws="websockets-sansio",
+        ws=DirectProtocol,
         http="httptools",
         loop="uvloop",
         lifespan="on",

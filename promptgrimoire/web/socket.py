@@ -10,12 +10,13 @@ import time
 from starlette.types import Receive, Scope, Send
 
 from promptgrimoire.errors import GrimoireError, JournalError, NotFound
-from promptgrimoire.realtime.connection import Connection, serve
+from promptgrimoire.realtime.connection import Connection, Direct, Reader, serve
 from promptgrimoire.realtime.outbox import Document
 from promptgrimoire.realtime.protocol import Bye, Call, CloseCode, Handled, Hello, Here, Ping, Pong, encode, frame
 from promptgrimoire.runtime.gateway import Gateway
 from promptgrimoire.runtime.host import Host
 from promptgrimoire.settings import Settings
+from promptgrimoire.web.direct import EXTENSION
 
 
 class LiveSocket:
@@ -39,12 +40,15 @@ class LiveSocket:
             await send({"type": "websocket.send", "text": frame(0, [encode(Bye("storage"))])})
             await send({"type": "websocket.close", "code": 1013, "reason": "one moment"})
             return
-        connection = Connection(send, host.limits)  # type: ignore[arg-type]
+        direct: Direct | None = scope["extensions"].get(EXTENSION)
+        connection = Connection(send, host.limits, direct)  # type: ignore[arg-type]
         player = host.state.tokens[token]
         if host.attendance.presence.connections(player) >= host.limits.connections:
             connection.send(frame(0, [encode(Bye("flood"))]))
             connection.close(CloseCode.FLOOD, f"more than {host.limits.connections} connections")
-        await serve(receive, connection, Talk(host, player, connection), host.limits, time.monotonic)
+        talk = Talk(host, player, connection)
+        reader = Reader(connection, talk, host.limits, time.monotonic)
+        await serve(receive, connection, reader, talk, direct, self._settings.grace.hello)
 
 
 class Talk:
