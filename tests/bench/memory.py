@@ -13,7 +13,7 @@ from tests.bench.calls import echoes
 from tests.bench.figures import Figure, beside, single
 from tests.bench.keep_alive import exchange, post_request
 from tests.bench.participants import Participant, load_page
-from tests.bench.servers import Product, Server
+from tests.bench.servers import Bare, Product, Server
 from tests.bench.workbench import Workbench, discard
 
 PART = "memory"
@@ -71,13 +71,12 @@ async def _connected(product: Product, path: str) -> None:
 async def _bare(bench: Workbench, count: int) -> float:
     """kB of the bare server per connection."""
     settled = bench.scale.memory_settled
-    for warming in await echoes(bench.bare.port, 1):
-        await warming.socket.close()
-    before = await _resident(bench.bare, settled)
-    opened = await echoes(bench.bare.port, count)
-    after = await _resident(bench.bare, settled)
-    for echoing in opened:
-        await echoing.socket.close()
+    with Bare() as bare:  # a fresh one: what earlier connections have left would be used again
+        for warming in await echoes(bare.port, 1):
+            await warming.socket.close()
+        before = await _resident(bare, settled)
+        await echoes(bare.port, count)
+        after = await _resident(bare, settled)
     return max(after - before, 1) / 1000 / count
 
 
