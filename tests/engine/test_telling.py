@@ -76,7 +76,7 @@ async def held_up(server: Server, action: Callable[[], Awaitable[Any]]) -> Any:
         host.state.session.count = 1000
 
     host.step(write, Awaited(host, Administered("test", "write"), host.activity(player, "test")))
-    task = asyncio.ensure_future(action())  # type: ignore[arg-type]
+    task = asyncio.ensure_future(action())
     await settle()
     assert not task.done(), "it was told before what it is computed from was durable"
     server.journal.release()
