@@ -60,13 +60,11 @@ class CallTable:
         waiting = set(pending)
         for n in [n for n in self.outcomes if n not in waiting]:
             del self.outcomes[n]
-        ahead = sorted({n for n in pending if n >= self.expected})
-        if not ahead:
-            self.expected = max(self.expected, next)
-            self._ahead = []
-            return
-        self.expected = ahead[0]
-        self._ahead = [max(next, ahead[-1] + 1), *reversed(ahead[1:])]
+        # A number that neither waits nor has ended was never executed, also where a later one was (it did not wait its
+        # turn, and the server was killed meanwhile): it is new.
+        ahead = sorted({n for n in pending if n not in self.outcomes and n not in self.running})
+        self._ahead = [max(self.expected, next, max(pending, default=0) + 1), *reversed(ahead)]
+        self.expected = self._ahead.pop()
 
     def interrupt(self) -> list[int]:
         """After a restart: the calls that had begun and can never end."""
@@ -91,7 +89,8 @@ class CallTableText(msgspec.Struct, array_like=True):
     @classmethod
     def of(cls, table: CallTable) -> CallTableText:
         outcomes = [(n, seq, msgspec.Raw(message)) for n, (seq, message) in table.outcomes.items()]
-        return cls(table.stay, table.expected, outcomes, sorted(table.started))
+        waiting = table.running - table.started  # not executed yet: should the server end now, they are new
+        return cls(table.stay, min(waiting, default=table.expected), outcomes, sorted(table.started))
 
     def table(self) -> CallTable:
         table = CallTable(self.stay, self.expected)

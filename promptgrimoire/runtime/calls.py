@@ -276,7 +276,7 @@ class Calls:
         self._host.tell_function(go)
 
     def _next(self, lane: Lane) -> None:
-        while lane.waiting and lane.running is None:
+        while lane.waiting and lane.running is None and not self._host.closing:  # else the browser asks again
             lane.waiting.popleft()()
 
     def after_pending(self, player: int, function: Callable[[], None]) -> None:
