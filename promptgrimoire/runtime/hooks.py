@@ -23,10 +23,10 @@ class _PresenceRun(Run):
     __slots__ = ("_recorded",)
 
     def _commit(self, transaction: Transaction, outcome: Outcome | None = None, result: bytes = b"null") -> int:
-        if not getattr(self, "_recorded", False):
-            self._recorded = True
-            outcome = outcome or Outcome("ok")
-        return super()._commit(transaction, outcome, result)
+        recorded = getattr(self, "_recorded", False)
+        seq = super()._commit(transaction, outcome if recorded else outcome or Outcome("ok"), result)
+        self._recorded = True
+        return seq
 
 
 class Attendance:
@@ -40,6 +40,7 @@ class Attendance:
 
     def opened(self, player: int, connection: object) -> None:
         """A connection said hello."""
+        alone = not self.presence.online
         if not self.presence.opened(player, connection):
             return
         host = self._host
@@ -47,6 +48,8 @@ class Attendance:
         first = not private._fields.get("joined")
 
         async def connected() -> None:
+            if alone:
+                host.timers.begin()
             if first:
                 host.state.writing().assign(private, "joined", True)
                 await self._call("on_join", player)

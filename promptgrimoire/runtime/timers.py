@@ -22,7 +22,7 @@ log = logging.getLogger("promptgrimoire.timers")
 class Timers:
     """Deadlines of one session.
 
-    `after` deadlines are fields of the session's hidden record: `timers = {id: (due, handler, arguments)}`. `@every`
+    Deadlines are in the session's hidden record: `ticks = {handler: due}` of `@every`, and of `after`: `timers = {id: (due, handler, arguments)}`. `@every`
     handlers run while somebody is here; a handler that still runs when its next turn comes skips that turn.
     """
 
@@ -66,6 +66,23 @@ class Timers:
         """The next durable deadline, seconds since 1970."""
         timers = self._host.state.hidden._fields.get("timers")
         return min((due for due, _, _ in timers.values()), default=None) if timers else None
+
+    # ---------------------------------------------------------------- every
+
+    def begin(self) -> None:
+        """Somebody is here after nobody was: `@every` begins anew. Part of the open transaction."""
+        handlers = self._host.experiment.every
+        if handlers:
+            now = self._host.clock.now()
+            self._ticks = {handler.name: now + handler.seconds for handler in handlers}
+            self._host.state.writing().assign(self._host.state.hidden, "ticks", dict(self._ticks))
+
+    def restored(self) -> None:
+        """The session was loaded while somebody is here: `@every` goes on where it was."""
+        if self._host.state.online:
+            names = {handler.name for handler in self._host.experiment.every}
+            ticks = self._host.state.hidden._fields.get("ticks", {})
+            self._ticks = {name: due for name, due in ticks.items() if name in names}
 
     # ---------------------------------------------------------------- running
 
@@ -139,8 +156,13 @@ class Timers:
             host, Ticked(handler.name), host.activity(host.state.session, f"every:{handler.name}"), self._ticking
         )
         self._ticking.add(handler.name)
+        due = self._ticks[handler.name]
 
         async def ticking() -> None:
+            hidden = host.state.hidden
+            if "ticks" not in hidden._fields:
+                host.state.writing().assign(hidden, "ticks", {})
+            hidden._fields["ticks"][handler.name] = due
             result = handler.function(host.state.session)
             if inspect.isawaitable(result):
                 await result

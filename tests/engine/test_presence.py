@@ -1,0 +1,187 @@
+"""Who is here: connections and grace; the hooks that hear of it; what a restart makes of it."""
+
+from __future__ import annotations
+
+from tests.engine.conftest import Serve
+from tests.engine.stage import settle
+
+LAB = '''
+class Lab(Page):
+    """# Lab"""
+
+    @live
+    def who(page, player):
+        return [other.name for other in player.session.players if other.online] and \\
+            [other.id for other in player.session.players if other.online]
+
+def on_join(player):
+    player.joins = player.get("joins", 0) + 1
+    ran.append(f"join {player.id}")
+
+def on_connect(player):
+    player.session.log.append(["connect", player.id])
+    notify(player, others_in_session(player), "here", event="Here")
+
+def on_disconnect(player, reason):
+    player.session.log.append(["disconnect", player.id, reason])
+    notify(player, others_in_session(player), "gone", event="Gone", where=...)
+
+def new_session(session):
+    session.log = []
+
+page_order = [Lab]
+'''
+
+
+async def test_evidence_22_closing_one_of_two_tabs_changes_nothing(serve: Serve) -> None:
+    server = await serve(LAB)
+    one, two = await server.opened(), await server.opened()
+    one.lose()
+    await server.clock.advance(60)
+    host = await server.host()
+    assert host.state.player(1).online is True
+    assert host.state.session.log == [["connect", 1]]
+    two.lose(1001)
+    await server.clock.advance(4.9)
+    assert host.state.player(1).online is True
+    await server.clock.advance(0.2)
+    assert host.state.player(1).online is False
+    assert host.state.session.log == [["connect", 1], ["disconnect", 1, "left"]]
+
+
+async def test_evidence_22_a_late_close_of_the_old_socket_silences_nobody(serve: Serve) -> None:
+    server = await serve(LAB)
+    one = await server.opened()
+    late = one.ghost()
+    await one.connect()
+    late()
+    late()
+    await server.clock.advance(60)
+    assert await one.ask("who") == [1]
+    assert (await server.host()).state.session.log == [["connect", 1]]
+
+
+async def test_coming_back_within_the_grace_is_no_disconnect(serve: Serve) -> None:
+    server = await serve(LAB, players=2)
+    one, two = await server.opened(1), await server.opened(2)
+    for _ in range(3):
+        one.lose()
+        await server.clock.advance(4)
+        await one.connect()
+    await server.clock.advance(10)
+    assert two.events == []
+    one.lose()
+    await server.clock.advance(6)
+    assert two.events == ["gone"]
+    await one.connect()
+    await settle()
+    assert two.events == ["gone", "here"]
+    assert server.module.ran == ["join 1", "join 2"]  # on_join once ever
+
+
+async def test_a_page_just_delivered_gives_its_browser_time_to_connect(serve: Serve) -> None:
+    server = await serve(LAB)
+    one = await server.opened()
+    one.lose()
+    await server.clock.advance(4)
+    await server.page()
+    await server.clock.advance(4)
+    assert (await server.player()).online is True
+    await server.clock.advance(2)
+    assert (await server.player()).online is False
+
+
+async def test_a_restart_within_the_grace_is_no_disconnect_and_no_second_connect(serve: Serve) -> None:
+    server = await serve(LAB)
+    one = await server.opened()
+    await settle()
+    server.clock.jump(1000)  # the outage does not count
+    host = await server.restart()
+    assert host.state.player(1).online is True
+    await server.clock.advance(4)
+    await one.connect()
+    await server.clock.advance(60)
+    assert host.state.session.log == [["connect", 1]]
+    assert server.module.ran == ["join 1"]
+    assert host.state.player(1).joins == 1
+
+
+async def test_who_does_not_come_back_after_a_restart_is_disconnected_after_the_grace(serve: Serve) -> None:
+    server = await serve(LAB, players=2)
+    await server.opened(1)
+    two = await server.opened(2)
+    await settle()
+    host = await server.restart()
+    await two.connect()
+    await server.clock.advance(4.9)
+    assert host.state.player(1).online is True
+    await server.clock.advance(0.2)
+    assert host.state.player(1).online is False
+    assert host.state.session.log[-1] == ["disconnect", 1, "the server was restarted"]
+    assert two.events == ["here", "gone"] or two.events == ["gone"]
+    host = await server.restart()
+    assert (host.state.player(1).online, host.state.player(2).online) == (False, True)
+
+
+async def test_who_had_been_away_before_the_restart_stays_away(serve: Serve) -> None:
+    server = await serve(LAB)
+    one = await server.opened()
+    one.lose()
+    await server.clock.advance(6)
+    host = await server.restart()
+    assert host.state.player(1).online is False
+    await one.connect()
+    assert [entry[0] for entry in host.state.session.log] == ["connect", "disconnect", "connect"]
+
+
+async def test_hooks_that_fail_do_not_disturb_the_count(serve: Serve) -> None:
+    server = await serve(
+        '''
+        class Lab(Page):
+            """# Lab"""
+
+        def on_connect(player):
+            player.half = True
+            raise ValueError("on purpose")
+
+        def on_disconnect(player, reason):
+            player.big = "x" * 2_000_000
+
+        page_order = [Lab]
+        '''
+    )
+    one = await server.opened()
+    await settle()
+    host = await server.restart()
+    assert host.state.player(1).online is True
+    assert host.state.player(1).fields() == {}
+    await one.connect()
+    one.lose()
+    await server.clock.advance(6)
+    assert host.state.player(1).online is False
+    host = await server.restart()
+    assert host.state.player(1).online is False
+
+
+async def test_slow_hooks_of_coming_and_going_are_carried_out_once(serve: Serve) -> None:
+    server = await serve(
+        '''
+        class Lab(Page):
+            """# Lab"""
+
+        async def on_join(player):
+            player.joins = player.get("joins", 0) + 1
+            await gates.wait("join")
+            player.welcomed = True
+
+        page_order = [Lab]
+        '''
+    )
+    one = await server.opened()
+    one.lose()
+    await server.clock.advance(6)
+    await one.connect()
+    server.gates.open("join")
+    await settle()
+    player = await server.player()
+    assert (player.joins, player.welcomed, player.online) == (1, True, True)
