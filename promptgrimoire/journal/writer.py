@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextvars import Context
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
@@ -49,24 +50,41 @@ class Writer:
         self._opened = opened
         self._loop = loop
         self._owner = owner
-        self._queue: SimpleQueue[Waiting | Job | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[Waiting] | Job | None] = SimpleQueue()
+        self._gathered: list[Waiting] = []  # appended in this turn of the loop
         self._batch: list[Waiting] = []  # taken from the queue and not yet reported
         self._jobs: deque[Job] = deque()
         self._thread = threading.Thread(target=self._run, name="promptgrimoire journal", daemon=True)
         self._started: asyncio.Future[list[str]] = loop.create_future()
         self._ended: asyncio.Future[None] = loop.create_future()
         self.stopping = False
-        # The hot path: what the event loop calls with each row.
-        self.put: Callable[[tuple[Listener, Row, Description | None]], None] = self._queue.put
+        self._context = Context()
 
     async def start(self) -> list[str]:
         """The names of all streams in the file. Raises what opening raises."""
         self._thread.start()
         return await self._started
 
+    def put(self, waiting: tuple[Listener, Row, Description | None]) -> None:
+        """Take a row. The thread gets all rows of one turn of the loop at once.
+
+        Woken by each row, it would commit the first one alone, and take the interpreter from the loop to do so.
+        """
+        gathered = self._gathered
+        if not gathered:
+            self._loop.call_soon(self._hand_over, context=self._context)
+        gathered.append(waiting)
+
+    def _hand_over(self) -> None:
+        gathered = self._gathered
+        if gathered:
+            self._gathered = []
+            self._queue.put(gathered)
+
     async def stop(self) -> None:
         """Returns when everything put before is stored or reported as failed, and the file is closed."""
         self.stopping = True
+        self._hand_over()
         self._queue.put(None)
         await asyncio.shield(self._ended)
 
@@ -75,19 +93,21 @@ class Writer:
         future: asyncio.Future[Any] = self._loop.create_future()
         if self._ended.done():
             raise JournalUnavailable("the journal's thread has ended; revive the journal or open it again")
+        self._hand_over()
         self._queue.put(Job(work, future))
         return await future
 
     def leftovers(self) -> list[Waiting]:
         """After the end: rows that were never reported. Jobs that were never finished hear of it here."""
+        self._hand_over()
         rows, self._batch = self._batch, []
         while True:
             try:
                 item = self._queue.get_nowait()
             except Empty:
                 break
-            if isinstance(item, tuple):
-                rows.append(item)
+            if isinstance(item, list):
+                rows += item
             elif item is not None:
                 self._jobs.append(item)
         while self._jobs:
@@ -146,8 +166,8 @@ class Writer:
             except Empty:
                 return going
             wait = False
-            if isinstance(item, tuple):
-                self._batch.append(item)
+            if isinstance(item, list):
+                self._batch += item
             elif item is None:
                 going = False
             else:
