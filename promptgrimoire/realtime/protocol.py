@@ -200,18 +200,22 @@ class FrameText(str):
         """As an unmasked websocket text frame (RFC 6455, 5.2)."""
         found = self._on_wire
         if found is None:
-            payload = self.encode()
-            size = len(payload)
-            if size < 126:
-                head = bytes((0x81, size))
-            elif size < 65536:
-                head = b"\x81\x7e" + size.to_bytes(2, "big")
-            else:
-                head = b"\x81\x7f" + size.to_bytes(8, "big")
-            found = self._on_wire = head + payload
+            found = self._on_wire = _on_wire(self.encode())
         return found
+
+
+def _on_wire(payload: bytes) -> bytes:
+    size = len(payload)
+    if size < 126:
+        return b"\x81%c%b" % (size, payload)
+    if size < 65536:
+        return b"\x81\x7e" + size.to_bytes(2, "big") + payload
+    return b"\x81\x7f" + size.to_bytes(8, "big") + payload
 
 
 def frame(seq: int, messages: list[bytes]) -> FrameText:
     """The text of one frame from messages that are already encoded."""
-    return FrameText(f'{{"seq":{seq},"messages":[{b",".join(messages).decode()}]}}')
+    payload = b'{"seq":%d,"messages":[%b]}' % (seq, messages[0] if len(messages) == 1 else b",".join(messages))
+    text = FrameText(payload, "utf-8")
+    text._on_wire = _on_wire(payload)
+    return text

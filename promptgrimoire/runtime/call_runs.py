@@ -1,4 +1,4 @@
-"""A live call under way: its transactions, its deadline, and how its end is told. When it may start is said by `calls`."""
+"""A live call under way: its transactions, its deadline, how its end is told. When it may start is `calls`' affair."""
 
 from __future__ import annotations
 

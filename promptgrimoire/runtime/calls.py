@@ -245,9 +245,7 @@ class Calls:
     ) -> None:
         """Run a live method whose arguments have been checked."""
         positional, named = arguments
-        spec = self._host.flow.page_of(player)
-        assert spec is not None
-        page = spec.page
+        page = self._host.experiment.pages[player._about["page"]].page
         if method.is_async:
             on_task = run.on_task if isinstance(run, CallRun) else None
             self._host.start(method.call(page, player, positional, named), run, on_task)

@@ -26,9 +26,12 @@ class Lines:
         self._names[file] = name
         return name
 
-    def here(self) -> str:
-        """`file:line` of the innermost frame that is the author's, or "" where none is on the stack."""
-        frame = sys._getframe(1)
+    def here(self, depth: int = 1) -> str:
+        """`file:line` of the innermost frame that is the author's, or "" where none is on the stack.
+
+        The search begins `depth` calls above this one: who knows that nothing nearer can be the author's may say more.
+        """
+        frame = sys._getframe(depth)
         names = self._names
         for _ in range(_DEEPEST):
             file = frame.f_code.co_filename

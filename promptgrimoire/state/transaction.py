@@ -5,10 +5,12 @@ No I/O, no clock.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import partial
+from sys import exc_info
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from promptgrimoire.errors import JournalDamaged, OriginalChanged
 from promptgrimoire.state.observables import adopt
@@ -23,27 +25,21 @@ if TYPE_CHECKING:
 MISSING = object()
 
 
-class Write:
+class Write(msgspec.Struct):
     """One recorded change and how to take it back."""
 
-    __slots__ = ("handling", "patch", "undo", "value")
-
-    def __init__(self, patch: Patch, value: bytes, undo: Callable[[], object], handling: BaseException | None) -> None:
-        self.patch = patch
-        self.value = value
-        self.undo = undo
-        self.handling = handling  # the exception that was being handled when this was written
+    patch: Patch
+    value: bytes
+    undo: Callable[[], object]
+    handling: BaseException | None  # the exception that was being handled when this was written
 
 
-class Said:
+class Said(msgspec.Struct):
     """One message, held back until the transaction is durable. `what` is opaque here; `data` is its JSON."""
 
-    __slots__ = ("data", "handling", "what")
-
-    def __init__(self, what: Any, data: bytes, handling: BaseException | None) -> None:
-        self.what = what
-        self.data = data
-        self.handling = handling
+    what: Any
+    data: bytes
+    handling: BaseException | None
 
 
 class Transaction:
@@ -80,7 +76,7 @@ class Transaction:
         self.spoiled = False
         self.originals: list[tuple[Any, bytes, str, str]] = []
         self.touched: list[Any] = []
-        self.outer = sys.exc_info()[1]  # being handled by our caller, not by the author
+        self.outer = exc_info()[1]  # being handled by our caller, not by the author
 
     # ---------------------------------------------------------------- writing
 
@@ -103,7 +99,7 @@ class Transaction:
         else:
             undo = partial(_put_back, record, name, old)
         self.record(record, "set", [name], text, undo)
-        if old is not MISSING:
+        if type(old) not in SCALARS:
             detach(old)
         fields[name] = stored
 
@@ -128,17 +124,17 @@ class Transaction:
         count: int = 0,
     ) -> None:
         """Note a change that is about to be made (the Recorder of observables)."""
-        state = self.state
-        app, round = owner._place(self)
+        place = owner._place(self)
         field = path[0]
-        if owner._written.get(field) != (app, round):
-            undo = partial(_both, undo, owner._turn_page(field, app, round))
-        patch = Patch(owner._key, op, path, at, count, app, round, state.lines.here())
-        handling = sys.exc_info()[1]
+        if owner._written.get(field) != place:
+            undo = partial(_both, undo, owner._turn_page(field, *place))
+        app, round = place
+        patch = Patch(owner._key, op, path, at, count, app, round, self.state.lines.here(2))
+        handling = exc_info()[1]
         if handling is self.outer:
             handling = None
-        self.writes.append(Write(patch, value if value is not None else b"null", undo, handling))
-        if len(path) > 1 or op != "set":
+        self.writes.append(Write(patch, b"null" if value is None else value, undo, handling))
+        if op != "set" or len(path) > 1:
             self.touched.append((owner, field))
 
     def copied(self, original: Any, value: bytes, path: list[Any]) -> None:
@@ -147,12 +143,12 @@ class Transaction:
 
     def say(self, what: Any, data: bytes) -> None:
         """Hold a message back until this transaction is durable."""
-        handling = sys.exc_info()[1]
+        handling = exc_info()[1]
         self.said.append(Said(what, data, None if handling is self.outer else handling))
 
     def begin(self, function: Callable[[], object], forget: Callable[[], object] | None = None) -> None:
         """Call `function` once this is committed; `forget` where it is undone instead."""
-        handling = sys.exc_info()[1]
+        handling = exc_info()[1]
         self.begun.append(function)
         self._begun.append((None if handling is self.outer else handling, forget))
 
