@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from promptgrimoire.data.listing import changes
-from promptgrimoire.errors import GrimoireError
+from promptgrimoire.errors import GrimoireError, NotFound
 from promptgrimoire.journal.sqlite import SqliteJournal
 from promptgrimoire.journal.verify import Report, verify, verify_stream
 from promptgrimoire.runtime.clock import SystemClock
@@ -135,6 +135,8 @@ async def _serve(
     since = time.time()
     experiments = Experiments(target)
     experiments.load_all()
+    if not experiments.names() and (as_json or settings.production):
+        raise NotFound(f"nothing in {target} loads, so there is nothing to serve; what is wrong stands above")
     assets = Assets(static_folder())
     clock = SystemClock(asyncio.get_running_loop())
     gateway = Gateway(experiments, SqliteJournal(database), clock, settings, page_frame(assets))
@@ -152,6 +154,8 @@ async def _verify_database(path: Path, session: str) -> int:
     journal = SqliteJournal(path, readonly=True)
     await journal.open()
     try:
+        if session and session not in {stream.id for stream in await journal.streams()}:
+            raise NotFound(f"no session {session!r} in this database")
         report = Report([await verify_stream(journal, session)], []) if session else await verify(journal)
     finally:
         await journal.close()

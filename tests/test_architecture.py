@@ -38,6 +38,7 @@ AUTHOR_CODE = (
     "runtime.segments:_Stepped.advance",
     "runtime.segments:_Stepped._fail",
     "runtime.segments:_Stepped._abandon",
+    "web.launch:_open",
 )
 CONNECTION_LOOPS = (
     "realtime.connection:Connection._step",

@@ -93,6 +93,13 @@ def test_verify_finds_what_was_changed(database: Path, capsys: pytest.CaptureFix
     assert "damaged" in capsys.readouterr().out
 
 
+def test_verify_of_a_session_that_is_not_there(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "nothing", "--database", f"sqlite:///{database}"]) == 1
+    captured = capsys.readouterr()
+    assert "no session 'nothing'" in captured.err
+    assert "damaged" not in captured.out
+
+
 def test_verify_of_no_database_creates_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "nothing.sqlite3"
     assert main(["verify", "--database", f"sqlite:///{path}"]) == 1
@@ -136,3 +143,14 @@ def test_only_sqlite_is_a_database_here() -> None:
     for wrong in ("", "sqlite:///", "postgresql://x", "b.sqlite3"):
         with pytest.raises(SettingsError, match="Expected a database like sqlite:///"):
             database_path(wrong)
+
+
+def test_evidence_46_where_nothing_loads_a_script_hears_of_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "broken.py").write_text("page_order = [Nothing]\n")
+    for flag in ("--json", "--production"):
+        assert main(["run", str(tmp_path / "broken.py"), "--port", "0", flag]) == 1
+        captured = capsys.readouterr()
+        assert "nothing to serve" in captured.err
+        assert captured.out == ""

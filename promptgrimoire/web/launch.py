@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
@@ -16,11 +17,14 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
+from promptgrimoire.errors import JournalDamaged, JournalError
 from promptgrimoire.settings import Settings
 from promptgrimoire.web.app import build_app
 from promptgrimoire.web.assets import Assets
 from promptgrimoire.web.seam import Gateway, Host
 from promptgrimoire.web.server import address_of, serve
+
+logger = logging.getLogger("promptgrimoire")
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -84,11 +88,21 @@ async def open_sessions(gateway: Gateway, players: int) -> list[Opened]:
     if not apps or (len(apps) > 1 and not players):
         return [Opened(app, None, None, []) for app in apps]
     unused = {} if players else {stream.app: stream.id for stream in await gateway.sessions() if not stream.joined}
-    opened = []
-    for app in apps:
-        host = await gateway.host(unused[app]) if app in unused else await gateway.create_session(app, players)
-        opened.append(_opened(gateway, app, host))
-    return opened
+    return [await _open(gateway, app, unused.get(app), players) for app in apps]
+
+
+async def _open(gateway: Gateway, app: str, unused: str | None, players: int) -> Opened:
+    try:
+        host = await gateway.host(unused) if unused else await gateway.create_session(app, players)
+    except JournalDamaged:
+        host = await gateway.create_session(app, players)  # the log names the one that is damaged; it is left as it is
+    except JournalError:
+        raise
+    except Exception as error:
+        # The author's new_session or new_player: a mistake there stops no other app, and an edit mends it.
+        logger.error("%s: no session could be opened: %s: %s", app, type(error).__name__, error)
+        return Opened(app, None, None, [])
+    return _opened(gateway, app, host)
 
 
 def _opened(gateway: Gateway, app: str, host: Host) -> Opened:
@@ -115,6 +129,12 @@ def json_lines(address: str, opened: Sequence[Opened]) -> str:
 def text_lines(address: str, opened: Sequence[Opened], settings: Settings) -> str:
     """The same for people."""
     lines = [f"{'Start' if settings.development else 'Server':<8}{address}/"]
+    waiting = [line.app for line in opened if line.session is None]
+    if waiting:
+        how = "the start page opens one with a click" if settings.development else "--players N opens one of each"
+        lines.append(f"{'':<8}No session is open of {', '.join(waiting)}: {how}.")
+    elif not opened:
+        lines.append(f"{'':<8}Nothing loads yet. This server notices when that is mended; then open the start page.")
     for line in opened:
         if line.session is None:
             continue

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import socket
 
+import pytest
+
+from promptgrimoire.errors import JournalDamaged, JournalUnavailable
 from promptgrimoire.settings import Settings
-from promptgrimoire.web.launch import open_sessions
+from promptgrimoire.web.launch import Opened, open_sessions, text_lines
 from promptgrimoire.web.server import address_of
-from tests.web.fakes import FakeExperiment, FakeExperiments, FakeGateway
+from tests.web.fakes import FakeExperiment, FakeExperiments, FakeGateway, FakeHost
 
 
 async def test_a_session_that_nobody_has_joined_is_gone_on_with() -> None:
@@ -41,3 +44,49 @@ def test_the_address_that_is_printed_can_be_opened() -> None:
         assert address_of(listener, Settings(host="::1")) == f"http://[::1]:{port}"
         assert address_of(listener, Settings(host="lab.local")) == f"http://lab.local:{port}"
         assert address_of(listener, Settings(url="https://x.org/")) == "https://x.org"
+
+
+class Failing(FakeGateway):
+    """Opens no session of "broken"; loads no session at all where `damaged`."""
+
+    damaged = False
+    error: Exception = ValueError("a mistake in new_session")
+
+    async def create_session(self, app: str, players: int = 0) -> FakeHost:
+        if app == "broken":
+            raise self.error
+        return await super().create_session(app, players)
+
+    async def host(self, session_id: str) -> FakeHost:
+        if self.damaged:
+            raise JournalDamaged(session_id)
+        return await super().host(session_id)
+
+
+async def test_evidence_46_an_app_whose_new_session_fails_stops_no_other() -> None:
+    gateway = Failing(FakeExperiments({app: FakeExperiment(app) for app in ("broken", "fine")}))
+    broken, fine = await open_sessions(gateway, 1)
+    assert (broken.session, broken.players) == (None, [])
+    assert len(fine.players) == 1
+    gateway.error = JournalUnavailable("disk full")
+    with pytest.raises(JournalUnavailable):  # nobody could take part in anything
+        await open_sessions(gateway, 1)
+
+
+async def test_a_damaged_session_does_not_keep_the_server_from_starting() -> None:
+    gateway = Failing()
+    (first,) = await open_sessions(gateway, 0)
+    gateway.damaged = True
+    (new,) = await open_sessions(gateway, 0)
+    assert new.session not in (None, first.session)
+
+
+def test_what_is_printed_says_how_to_go_on() -> None:
+    closed, one = Opened("a", None, None, []), Opened("b", "s", "s-x", [("ann", "s-y")])
+    assert "No session is open of a: the start page" in text_lines("http://x", [closed, one], Settings())
+    assert "--players N" in text_lines("http://x", [closed], Settings(production=True))
+    assert "Nothing loads yet" in text_lines("http://x", [], Settings())
+    whole = text_lines("http://x", [one], Settings())
+    assert "No session" not in whole
+    for line in ("Join    http://x/s/s/", "Admin   http://x/admin/s-x/", "ann     http://x/p/s-y/"):
+        assert line in whole.splitlines()
