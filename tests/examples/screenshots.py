@@ -1,0 +1,128 @@
+"""Makes examples/*/screenshot.png anew: `python -m tests.examples.screenshots [EXAMPLE...]`.
+
+Two participants side by side, as the multi-view shows them, after a few moves. Never a test.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from math import cos, pi, sin
+from pathlib import Path
+
+from playwright.async_api import Page, async_playwright
+
+from tests.examples.stage import CHROMIUM_FLAGS, ROOT, Server
+
+_WIDTH, _GAP = 640, 16
+
+
+async def _counter(one: Page, other: Page) -> None:
+    await one.get_by_role("button", name="Add 10").click()
+    await other.get_by_role("button", name="Add 5").click()
+    await one.get_by_role("button", name="Add 1", exact=True).click()
+
+
+async def _diary(one: Page, other: Page) -> None:
+    text = "The bus was late again, so I walked along the river. It was still dark, and for a while"
+    await one.get_by_label("What happened today?").fill(text)
+    await other.get_by_text("for a while").wait_for()
+
+
+async def _board(one: Page, other: Page) -> None:
+    async def draw(page: Page, color: str, points: list[tuple[float, float]]) -> None:
+        await page.get_by_text(color, exact=True).click()
+        box = await page.locator("#board").bounding_box()
+        assert box
+        for index, (x, y) in enumerate(points):
+            await page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+            if not index:
+                await page.mouse.down()
+        await page.mouse.up()
+
+    def circle(x: float, y: float, radius: float, start: float = 0, end: float = 2) -> list[tuple[float, float]]:
+        turns = [start + (end - start) * step / 40 for step in range(41)]
+        return [(x + radius * cos(pi * turn), y + 1.6 * radius * sin(pi * turn)) for turn in turns]
+
+    await draw(one, "orange", circle(0.78, 0.25, 0.08))
+    await draw(other, "black", [(0.2, 0.85), (0.2, 0.5), (0.35, 0.3), (0.5, 0.5), (0.5, 0.85), (0.2, 0.85)])
+    await draw(one, "red", [(0.3, 0.85), (0.3, 0.65), (0.4, 0.65), (0.4, 0.85)])
+    await draw(other, "green", circle(0.7, 0.62, 0.07))
+    await draw(other, "green", [(0.7, 0.73), (0.7, 0.85)])
+    await draw(one, "blue", [(step / 50, 0.9 + 0.02 * sin(step)) for step in range(3, 49)])
+
+
+async def _market(one: Page, other: Page) -> None:
+    async def offer(page: Page, price: int) -> None:
+        await page.locator("#price").fill(str(price))
+        await page.locator("#price").press("Enter")
+        await page.get_by_role("button", name=f"Withdraw your offer of {price}").wait_for()
+
+    await offer(one, 72)
+    await other.get_by_role("button", name="Accept 72").click()
+    await offer(one, 68)
+    await offer(other, 81)
+    await one.get_by_role("button", name="Accept 81").click()
+    await offer(one, 64)
+    await offer(other, 93)
+
+
+async def _ticker(one: Page, other: Page) -> None:
+    await one.wait_for_timeout(45_000)
+
+
+PLAYS: dict[str, Callable[[Page, Page], Awaitable[None]]] = {
+    "counter": _counter,
+    "observed_diary": _diary,
+    "drawing_board": _board,
+    "market": _market,
+    "ticker": _ticker,
+}
+
+
+async def take(names: list[str]) -> None:
+    """Play each example with two participants, and photograph both."""
+    async with async_playwright() as play:
+        browser = await play.chromium.launch(executable_path=shutil.which("chromium"), args=list(CHROMIUM_FLAGS))
+        for name in names:
+            with tempfile.TemporaryDirectory() as folder:
+                server = Server(ROOT / "examples" / name, Path(folder) / "database.sqlite3", players=2)
+                context = await browser.new_context(viewport={"width": _WIDTH, "height": 560}, reduced_motion="reduce")
+                pages = [await context.new_page() for _ in server.players]
+                for page, link in zip(pages, server.players, strict=True):
+                    await page.goto(link)
+                await PLAYS[name](*pages)
+                await pages[0].wait_for_timeout(500)
+                await _side_by_side(pages, ROOT / "examples" / name / "screenshot.png")
+                await context.close()
+                server.stop()
+        await browser.close()
+
+
+async def _side_by_side(pages: list[Page], path: Path) -> None:
+    """One picture of several pages, each in a frame of its own."""
+    shots = [Path(f"{path.with_suffix('')}.{index}.png") for index in range(len(pages))]
+    for page, shot in zip(pages, shots, strict=True):
+        await page.mouse.move(0, 0)
+        await page.screenshot(path=shot, full_page=True)
+    frame = await pages[0].context.browser.new_page(  # type: ignore[union-attr]
+        viewport={"width": len(pages) * (_WIDTH + _GAP) + _GAP, "height": 200}
+    )
+    await frame.goto(path.parent.as_uri())
+    images = "".join(f'<img src="{shot.as_uri()}">' for shot in shots)
+    await frame.set_content(
+        f"<style>body {{ display: flex; gap: {_GAP}px; margin: {_GAP}px; align-items: start; background: #cfd6e0 }}"
+        f"img {{ width: {_WIDTH}px; border-radius: 8px }}</style>{images}"
+    )
+    await frame.wait_for_load_state("networkidle")
+    await frame.screenshot(path=path, full_page=True)
+    await frame.close()
+    for shot in shots:
+        shot.unlink()
+
+
+if __name__ == "__main__":
+    asyncio.run(take(sys.argv[1:] or list(PLAYS)))
