@@ -18,6 +18,7 @@ import msgspec
 
 from promptgrimoire.realtime.limits import Bucket
 from promptgrimoire.realtime.protocol import (
+    DEEPEST,
     Call,
     CloseCode,
     Error,
@@ -30,6 +31,8 @@ from promptgrimoire.realtime.protocol import (
     decode,
     encode,
     frame,
+    salvage,
+    too_deep,
 )
 from promptgrimoire.settings import Limits
 
@@ -200,10 +203,16 @@ class Reader:
             _complain(connection, f"expected at most {most} bytes in a frame, found {len(text)}", "large")
             return None
         try:
+            if not text.isascii() and isinstance(text, bytes):
+                text.decode()  # msgspec does not look at the arguments yet, but what is not UTF-8 must not get far
+            if too_deep(text):
+                raise RecursionError(f"nested more than {DEEPEST} deep")
             return decode(text)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-            _complain(connection, f"unreadable frame: {error}")
-            return None
+            call = salvage(text)  # its number is answered: else it would be sent again, and those after it refused
+            if call is None:
+                _complain(connection, f"unreadable frame: {error}")
+            return call
 
     def take(self, text: bytes) -> bool:
         """Handle a message that comes straight from the socket. False for a hello, which has to be awaited."""

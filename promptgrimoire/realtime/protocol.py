@@ -6,11 +6,16 @@ that the Python and the JavaScript tests both read.
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any, Literal
 
 import msgspec
 
 VERSION = 1
+DEEPEST = 100  # levels of lists and objects in one frame
+UNREADABLE = msgspec.Raw(b'["')
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 
 # ------------------------------------------------------------------ browser to server
 
@@ -184,6 +189,46 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 def decode(text: str | bytes) -> Incoming:
     """Raises msgspec.ValidationError or msgspec.DecodeError with a path (`$.args: ...`)."""
     return _decoder.decode(text)
+
+
+def salvage(text: str | bytes) -> Call | None:
+    """The call in a frame that `decode` refuses (half a character, NaN, too deeply nested), so that it can be answered.
+
+    Its arguments are such that nothing accepts them. None where there is no numbered call in it.
+    """
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict) or found.get("type") != "call":
+        return None
+    try:
+        kept = {name: found[name] for name in ("type", "n", "done", "handled", "document") if name in found}
+        call = msgspec.convert({**kept, "method": ""}, Call)
+    except (msgspec.ValidationError, UnicodeError):
+        return None
+    if call.n <= 0:
+        return None
+    method = found.get("method")
+    named = method if isinstance(method, str) and method.isascii() else ""
+    return Call(call.n, named, UNREADABLE, call.done, call.handled, call.document)
+
+
+def too_deep(text: str | bytes) -> bool:
+    """Whether lists and objects are nested so deeply that what stores and reads them would give up."""
+    brackets = text.count("[") + text.count("{") if isinstance(text, str) else text.count(b"[") + text.count(b"{")
+    if brackets <= DEEPEST:
+        return False
+    plain = text if isinstance(text, str) else text.decode()
+    depth = 0
+    for found in _BRACKETS.finditer(plain):
+        if found[0] in "[{":
+            depth += 1
+            if depth > DEEPEST:
+                return True
+        elif found[0] in "]}":
+            depth -= 1
+    return False
 
 
 def encode(message: Frame | Outgoing) -> bytes:

@@ -25,7 +25,7 @@ from promptgrimoire.journal.entries import Outcome
 from promptgrimoire.realtime.calls import CallTable, addressed
 from promptgrimoire.realtime.limits import Bucket
 from promptgrimoire.realtime.outbox import Document
-from promptgrimoire.realtime.protocol import Call, Error, encode, frame
+from promptgrimoire.realtime.protocol import Call, Error, encode, frame, too_deep
 from promptgrimoire.runtime.activities import Run
 from promptgrimoire.runtime.call_runs import CallRun, VolatileRun
 from promptgrimoire.state.records import Player
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from promptgrimoire.runtime.host import Host
 
 log = logging.getLogger("promptgrimoire.calls")
+_SHOWN = 1000  # bytes of arguments that were refused
 
 
 class _CarriedCall(msgspec.Struct):
@@ -153,8 +154,10 @@ class Calls:
         place = player._about.get("page", ""), player._about.get("round", 0)
         for text in texts:
             try:
+                if too_deep(text):
+                    raise RecursionError
                 documents = _decode_carried(text)
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, RecursionError):
                 log.warning("a submission of %r carried unreadable calls", player)
                 continue
             for one in documents:
@@ -235,6 +238,8 @@ class Calls:
                 refused = error
         if refused is not None or known is None:
             assert refused is not None
+            # As text: what was refused may be no JSON, or such that the entry could not be read again.
+            run.value = msgspec.json.encode(bytes(call.args)[:_SHOWN].decode(errors="replace"))
             run.begin()
             run.raised(refused)
             return
