@@ -4,7 +4,7 @@ A framework for live, multi-participant experiments on the web.
 """
 
 from decimal import Decimal as cu
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta
 
@@ -43,7 +43,6 @@ SessionType = Session
 
 __all__ = [
     "Annotated",
-    "Group",
     "GroupCreatingWait",
     "GroupFields",
     "GroupType",
@@ -51,13 +50,11 @@ __all__ = [
     "Meta",
     "NoshowPage",
     "Page",
-    "Player",
     "PlayerContext",
     "PlayerFields",
     "PlayerType",
     "Players",
     "Reject",
-    "Session",
     "SessionFields",
     "SessionType",
     "SynchronizingWait",
@@ -87,3 +84,8 @@ __all__ = [
     "show_message",
     "spawn",
 ]
+
+# Known to whoever writes `partner: Player`, but not to type checkers: for them, `class Player(PlayerFields)` after the
+# star import would define one name twice. Typed code says PlayerType where it declares no fields.
+if not TYPE_CHECKING:
+    __all__ += ["Group", "Player", "Session"]

@@ -21,7 +21,7 @@ from promptgrimoire.authoring.source import Source
 from promptgrimoire.authoring.vocabulary import LATER_MODULE_HOOKS, MODULE_HOOKS, MODULE_VALUES, OTREE_MODULE, near_miss
 from promptgrimoire.errors import NotSerialisable
 from promptgrimoire.state.browser_values import to_browser
-from promptgrimoire.state.declared import GroupFields, PlayerFields, SessionFields, declared_fields
+from promptgrimoire.state.declared import BUILT_IN, GroupFields, PlayerFields, SessionFields, declared_fields
 
 _DECLARED = {"player": PlayerFields, "group": GroupFields, "session": SessionFields}
 
@@ -237,9 +237,13 @@ def _declared(module: ModuleType, source: Source, report: Report) -> dict[str, t
                     continue
                 declared[kind] = value
                 try:
-                    declared_fields(value)
+                    fields = declared_fields(value)
                 except (NameError, TypeError, AttributeError, SyntaxError) as problem:
                     report.error(_at(source, name), f"{name}: a type hint cannot be read: {problem}")
+                    continue
+                for field in BUILT_IN.intersection(fields):
+                    mend = f"choose another name, such as participant_{field}"
+                    report.error(_at(source, f"{name}.{field}"), f"{name}.{field}: '{field}' is built in; {mend}")
             elif name == expected and not issubclass(value, base):
                 report.error(_at(source, name), f"{name}: write class {name}({base.__name__})")
     return declared

@@ -22,7 +22,6 @@ from promptgrimoire.commands import Entered, PlayerCreated, Rendered, Submitted
 from promptgrimoire.errors import AuthorError, JournalError
 from promptgrimoire.ids import hidden, new_token
 from promptgrimoire.runtime.activities import Awaited
-from promptgrimoire.state.declared import declared_defaults
 from promptgrimoire.state.records import Player, Record
 from promptgrimoire.state.values import encode, to_browser
 
@@ -145,10 +144,7 @@ class Flow:
             player = state.create_player(name=name, token=token, visitor=visitor, label=label, params=params)
             assert state.transaction is not None
             state.transaction.assign(self.private(player.id), "moving", 0)
-            for field, value in (
-                declared_defaults(experiment.player_class) if experiment.player_class is not None else {}
-            ).items():
-                setattr(player, field, value)
+            state.fill(player)
             hook = experiment.hooks.get("new_player")
             if hook is not None:
                 result = hook(player)

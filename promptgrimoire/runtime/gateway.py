@@ -24,9 +24,7 @@ from promptgrimoire.runtime.segments import Segments
 from promptgrimoire.runtime.versions import Experiments
 from promptgrimoire.runtime.watchdog import Watchdog
 from promptgrimoire.settings import Settings
-from promptgrimoire.state.declared import declared_fields
 from promptgrimoire.state.lines import Lines
-from promptgrimoire.state.records import Player
 from promptgrimoire.state.session_state import SessionState
 from promptgrimoire.state.transaction import Transaction
 
@@ -154,6 +152,7 @@ class Gateway:
                 ("timers", {}),
             ):
                 transaction.assign(state.hidden, field, value)
+            state.fill(session)
             hook = experiment.hooks.get("new_session")
             if hook is not None:
                 result = hook(session)
@@ -172,8 +171,8 @@ class Gateway:
 
     def _new_state(self, id: str, experiment: Experiment | None) -> SessionState:
         state = SessionState(id, Lines(experiment.project if experiment is not None else None))
-        if experiment is not None and experiment.player_class is not None:
-            state.fields[Player] = declared_fields(experiment.player_class)
+        if experiment is not None:
+            state.declare(experiment.declared)
         return state
 
     def _new_host(self, state: SessionState, chain: Chain, app: str) -> Host:
@@ -262,6 +261,7 @@ class Gateway:
             if host.app == app:
                 host.experiment = experiment
                 host.state.lines = Lines(experiment.project)
+                host.state.declare(experiment.declared)
                 host.timers.plan()
                 for player in host.state.everybody:
                     if host.flow.private(player.id)._fields.get("held"):

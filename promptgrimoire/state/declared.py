@@ -14,9 +14,43 @@ from promptgrimoire.errors import NotStorable, UnknownField
 if TYPE_CHECKING:
     import random
     from collections.abc import Mapping
+    from datetime import datetime
 
     from promptgrimoire.state.players import Players
-    from promptgrimoire.state.records import Group, Record, Session
+    from promptgrimoire.state.record import Past
+    from promptgrimoire.state.records import Group, Groups, Record, Session
+
+
+# What every record has by itself: not assignable, apart from what Player._set_built_in takes.
+BUILT_IN = frozenset(
+    [
+        "name",
+        "id",
+        "label",
+        "member_id",
+        "session",
+        "group",
+        "groups",
+        "app",
+        "round",
+        "online",
+        "params",
+        "settings",
+        "players",
+        "page_order",
+        "show_page",
+        "others_in_group",
+        "other_in_group",
+        "others_in_session",
+        "other_in_session",
+        "get",
+        "fields",
+        "within",
+        "history",
+        "at",
+        "rng",
+    ]
+)
 
 
 class _Declared:
@@ -25,15 +59,23 @@ class _Declared:
     __promptgrimoire_kind__: ClassVar[str] = ""
 
     if TYPE_CHECKING:
-        id: Any
-        name: str
+
+        @property
+        def app(self) -> str: ...
+        @property
+        def name(self) -> str: ...
+        @property
+        def session(self) -> Session: ...
+        @property
+        def players(self) -> Players: ...
+        @property
+        def rng(self) -> random.Random: ...
 
         def get(self, name: str, default: Any = None) -> Any: ...
         def fields(self) -> dict[str, Any]: ...
+        def within(self, *, app: str | None = None, round: int | None = None, strict: bool = False) -> Past: ...
         async def history(self, field: str) -> list[Any]: ...
-
-        @property
-        def rng(self) -> random.Random: ...
+        async def at(self, moment: datetime | float | int) -> Past: ...
 
 
 class PlayerFields(_Declared):
@@ -43,17 +85,27 @@ class PlayerFields(_Declared):
 
     if TYPE_CHECKING:
         label: str
-        member_id: int
-        app: str
-        round: int
-        online: bool
-        params: Mapping[str, str]
         payoff: Decimal
-        session: Session
-        group: Group
-        others_in_group: Players
-        others_in_session: Players
+        show_page: Any  # reads as the 0-based position; takes a page class, a name or a position
 
+        @property
+        def id(self) -> int: ...
+        @property
+        def member_id(self) -> int | None: ...
+        @property
+        def group(self) -> Group | None: ...
+        @property
+        def round(self) -> int: ...
+        @property
+        def online(self) -> bool: ...
+        @property
+        def params(self) -> Mapping[str, str]: ...
+        @property
+        def page_order(self) -> list[str]: ...
+        @property
+        def others_in_group(self) -> Players: ...
+        @property
+        def others_in_session(self) -> Players: ...
         @property
         def other_in_group(self) -> typing.Self: ...
         @property
@@ -66,9 +118,9 @@ class GroupFields(_Declared):
     __promptgrimoire_kind__: ClassVar[str] = "group"
 
     if TYPE_CHECKING:
-        app: str
-        session: Session
-        players: Players
+
+        @property
+        def id(self) -> int: ...
 
 
 class SessionFields(_Declared):
@@ -77,20 +129,19 @@ class SessionFields(_Declared):
     __promptgrimoire_kind__: ClassVar[str] = "session"
 
     if TYPE_CHECKING:
-        app: str
-        players: Players
-        settings: Mapping[str, Any]
+
+        @property
+        def id(self) -> str: ...
+        @property
+        def groups(self) -> Groups: ...
+        @property
+        def settings(self) -> Mapping[str, Any]: ...
 
 
 def declared_fields(declaration: type[_Declared]) -> dict[str, Any]:
     """Names and types of a declaration. Raises NameError where a hint cannot be resolved."""
-    ours = {
-        name
-        for base in (_Declared, PlayerFields, GroupFields, SessionFields)
-        for name in vars(base).get("__annotations__", {})
-    }
     hints = typing.get_type_hints(declaration, include_extras=True)
-    return {name: hint for name, hint in hints.items() if not name.startswith("_") and name not in ours}
+    return {name: hint for name, hint in hints.items() if not name.startswith("_")}
 
 
 def declared_defaults(declaration: type[_Declared]) -> dict[str, Any]:

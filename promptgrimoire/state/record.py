@@ -14,7 +14,7 @@ import msgspec
 
 from promptgrimoire.errors import ReadOnly, UnknownField
 from promptgrimoire.ids import hidden
-from promptgrimoire.state.declared import check_declared
+from promptgrimoire.state.declared import BUILT_IN, check_declared
 from promptgrimoire.state.observables import adopt, ordered_set
 from promptgrimoire.state.values import Reference, decode, encode
 
@@ -84,7 +84,7 @@ class Record(Reference):
 
     def __setattr__(self, name: str, value: Any) -> None:
         state = self._state
-        if name in _BUILT_IN or name[0] == "_":
+        if name in BUILT_IN or name[0] == "_":
             self._set_built_in(name, value)
             return
         declared = state.fields.get(type(self))
@@ -96,7 +96,7 @@ class Record(Reference):
         transaction.assign(self, name, value)
 
     def __delattr__(self, name: str) -> None:
-        if name in _BUILT_IN or name not in self._fields:
+        if name in BUILT_IN or name not in self._fields:
             raise UnknownField(f"{self!r} has no field '{name}' to delete")
         self._state.writing().remove(self, name)
 
@@ -242,37 +242,6 @@ class Hidden(Record):
 
     def _place(self, transaction: Transaction) -> tuple[str, int]:
         return "", 0
-
-
-_BUILT_IN = frozenset(
-    [
-        "name",
-        "id",
-        "label",
-        "member_id",
-        "session",
-        "group",
-        "groups",
-        "app",
-        "round",
-        "online",
-        "params",
-        "settings",
-        "players",
-        "page_order",
-        "show_page",
-        "others_in_group",
-        "other_in_group",
-        "others_in_session",
-        "other_in_session",
-        "get",
-        "fields",
-        "within",
-        "history",
-        "at",
-        "rng",
-    ]
-)
 
 
 def _built_ins(kind: type[Record]) -> list[str]:

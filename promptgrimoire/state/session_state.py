@@ -6,7 +6,7 @@ decides anything: the host does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ import msgspec
 
 from promptgrimoire.errors import JournalDamaged, NoTransaction
 from promptgrimoire.ids import SESSION_KEY, group_key, hidden, player_key
+from promptgrimoire.state.declared import declared_defaults, declared_fields
 from promptgrimoire.state.lines import Lines
 from promptgrimoire.state.patches import Patch, apply
 from promptgrimoire.state.records import Group, Hidden, Player, Players, Record, Session
@@ -48,12 +49,24 @@ class SessionState:
         self.online: set[int] = set()
         self.archive: Archive | None = None
         self.fields: dict[type[Record], dict[str, Any]] = {}  # declared fields (PlayerFields) by kind of record
+        self._defaults: dict[type[Record], dict[str, Any]] = {}
         self.mover: Callable[[Player, Any], None] | None = None  # what `player.show_page = …` does
         self.plan: Callable[[Player], list[str]] = lambda player: []
         self.session: Session = self._make(SESSION_KEY)
         self.hidden = self.record(hidden(SESSION_KEY))
 
     # ---------------------------------------------------------------- records
+
+    def declare(self, declared: Mapping[str, type[Any]]) -> None:
+        """From now on, records have the fields that these classes declare ("player": a PlayerFields, …)."""
+        kinds: dict[str, type[Record]] = {"player": Player, "group": Group, "session": Session}
+        self.fields = {kinds[kind]: declared_fields(found) for kind, found in declared.items()}
+        self._defaults = {kinds[kind]: declared_defaults(found) for kind, found in declared.items()}
+
+    def fill(self, record: Record) -> None:
+        """Give a new record the defaults of its declared fields, as a write of the open transaction."""
+        for name, value in self._defaults.get(type(record), {}).items():
+            setattr(record, name, value)
 
     def record(self, key: str) -> Record:
         """The record of that key; made where it is not there yet."""
@@ -149,6 +162,7 @@ class SessionState:
         transaction.assign(private, "name", name or f"group{id}")
         transaction.assign(private, "app", app)
         self.set_members(group, members)
+        self.fill(group)
         return group
 
     def _forget_group(self, key: str) -> None:
