@@ -3,8 +3,8 @@
 PYTHON ?= $(shell command -v python3.14 || command -v python3.13 || command -v python3.12 || command -v python3.11 || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
-TYPESCRIPT := 5.9.3
-TSC := $(VENV)/node/node_modules/.bin/tsc
+NODE := $(VENV)/node
+TSC := $(NODE)/node_modules/.bin/tsc
 PYTEST_WORKERS ?= 2
 # Older versions of node take .js for modules only when told so; newer ones see it, and do not know the flag.
 NODE_MODULES = $(shell node --experimental-default-type=module -e 0 2>/dev/null && echo --experimental-default-type=module)
@@ -88,8 +88,11 @@ node:
 	@command -v npm >/dev/null || \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq nodejs npm; \
 	else echo "node and npm are not installed"; fi
-	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(TSC); fi
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(NODE)/.installed; fi
 
-$(TSC): Makefile
-	npm install --silent --no-audit --no-fund --prefix $(VENV)/node typescript@$(TYPESCRIPT)
+# typescript for the client's types, axe-core for the tests in Chromium.
+$(NODE)/.installed: tests/client/package.json tests/client/package-lock.json
+	mkdir -p $(NODE)
+	cp $^ $(NODE)
+	npm ci --silent --no-audit --no-fund --prefix $(NODE)
 	@touch $@

@@ -1,4 +1,4 @@
-"""What all tests share: with CI=true nothing is skipped silently, and where Chromium is.
+"""What all tests share: with CI=true nothing is skipped silently, and where Chromium and axe-core are.
 
 Owns no fixtures of any one wing; those live in the folders of their tests.
 """
@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
+_AXE = Path(__file__).parents[1] / ".venv/node/node_modules/axe-core/axe.min.js"
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -44,3 +46,11 @@ def chromium() -> str:
         if found := shutil.which(name):
             return found
     pytest.skip("needs Chromium on the PATH (make test installs it where it may)")
+
+
+@pytest.fixture(scope="session")
+def axe_source() -> str:
+    """The source of axe-core, to be evaluated in a page; the test is skipped where it is not installed."""
+    if not _AXE.is_file():
+        pytest.skip("needs axe-core (make node)")
+    return _AXE.read_text("utf-8")

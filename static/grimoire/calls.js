@@ -1,9 +1,9 @@
-/** Calls of live methods, until they are settled; also those of this tab's previous documents. Owns no socket. */
+/** Calls until they are settled, also of this tab's previous documents. Owns no socket. */
 
 const MOST_UNSETTLED = 1000;
-const GRACE = 15_000; // the server's own deadline for a method comes first, and says more
+const GRACE = 15_000; // the server's deadline comes first, and says more
 const LOOK = 1000;
-const ENVELOPE = 400; // bytes of a call beside its arguments, at most
+const ENVELOPE = 400; // bytes beside the arguments
 
 /** @type {(code: string, message: string, method: string, id?: string) => CallError} */
 const callError = (code, message, method, id = "") =>
@@ -28,7 +28,6 @@ export const makeCalls = (store, here, { send, handled, timeout = 60, limit = 64
     } catch (error) {
       throw callError("arguments", `${method}: arguments must be JSON: ${error}`, method);
     }
-    // A frame that is too large would end the connection and be sent again, for ever.
     const most = limit - ENVELOPE;
     if (text.length * 3 > most && new Blob([text]).size > most) {
       throw callError("large", `${method}: arguments must take at most ${most} bytes`, method);
@@ -38,7 +37,7 @@ export const makeCalls = (store, here, { send, handled, timeout = 60, limit = 64
 
   /** @type {(call: KeptCall, whose: Unsettled) => void} */
   const post = ({ n, method, args }, { document, calls }) => {
-    const done = (calls.keys().next().value ?? next) - 1; // up to which all have settled
+    const done = (calls.keys().next().value ?? next) - 1;
     const whose = document === own.document ? undefined : document;
     const envelope = JSON.stringify({ type: "call", n, method, done, handled: handled(), document: whose });
     send(`${envelope.slice(0, -1)},"args":${args}}`);
@@ -53,7 +52,7 @@ export const makeCalls = (store, here, { send, handled, timeout = 60, limit = 64
   };
 
   const look = () => {
-    // Not between hello and welcome: the server expects what hello has named.
+    // The server expects what hello has named.
     if (line !== "greeting") {
       each((call, { document }) => {
         if ((call.deadline ?? 0) > here.now()) return;
@@ -124,8 +123,8 @@ export const makeCalls = (store, here, { send, handled, timeout = 60, limit = 64
       const { n, document } = outcome;
       const call = (document || own.document) === own.document && unsettled.get(n);
       drop(n, document || own.document);
-      if (!call) return; // adopted, answered before, or given up
-      // Calls run one after the other: the time of those behind this one begins now.
+      if (!call) return;
+      // The time of those behind it begins now.
       each(postpone);
       if (outcome.type === "reply") call.resolve?.(outcome.ok);
       else call.reject?.(callError(outcome.code, outcome.message, call.method, outcome.id));

@@ -1,15 +1,15 @@
-/**
- * One document's conversation with the server: hello, frames in order, each event once, acknowledgements.
- * Asks a `Face` for what happens on the page.
- */
+/** One document's conversation with the server: hello, each event once, acknowledgements. The page is a `Face`. */
 
 import { makeCalls } from "./calls.js";
 import { connect } from "./connection.js";
 import { openStore } from "./store.js";
 
 const VERSION = 1;
-const ACK_DELAY = 100;
-const MOST_GREETED = 100; // kept ids in hello, the newest; what the server sends again all the same is skipped
+const KEPT_DELAY = 100;
+const ACK_DELAY = 1000; // each costs the server as much as a delivery
+const MOST_OWED = 50;
+const LARGE = 4000; // so many characters count as one more
+const MOST_GREETED = 100; // kept ids in hello
 
 /** What close codes stand for. @type {Record<number, string>} */
 const REASONS = { 4404: "gone", 4009: "takeover", 4010: "version" };
@@ -24,7 +24,9 @@ export const makeClient = ({ base, player, stay, timeout, limit }, url, here, fa
   /** Handled kept events to acknowledge. @type {string[]} */
   let kept = [];
   let ackTimer = 0;
-  /** Frames that wait until the page is there. @type {Wire.Frame[] | null} */
+  let ackDue = Infinity;
+  let owed = 0;
+  /** What waits until the page is there. @type {[Wire.Frame, number][] | null} */
   let held = [];
   let state = "active";
   let told = state;
@@ -33,14 +35,20 @@ export const makeClient = ({ base, player, stay, timeout, limit }, url, here, fa
 
   const settleAck = () => {
     here.clearTimeout(ackTimer);
-    ackTimer = 0;
+    ackDue = Infinity;
+    owed = 0;
   };
   const acknowledge = () => {
     settleAck();
-    // Unsent, `handled` goes with the next hello, and kept ids after its welcome.
     if (send({ type: "handled", seq: handled, kept })) kept = [];
   };
-  const owe = () => void (ackTimer ||= here.setTimeout(acknowledge, ACK_DELAY));
+  const owe = (/** @type {number} */ delay) => {
+    const due = here.now() + delay;
+    if (due >= ackDue) return;
+    here.clearTimeout(ackTimer);
+    ackDue = due;
+    ackTimer = here.setTimeout(acknowledge, delay);
+  };
 
   const tellState = () => {
     if (state !== told && send({ type: "here", state })) told = state;
@@ -58,13 +66,13 @@ export const makeClient = ({ base, player, stay, timeout, limit }, url, here, fa
       kept: store.kept().slice(-MOST_GREETED),
       ...calls.greeting(),
     }),
-    frame(frame) {
-      if (!held) return handle(frame);
-      held.push(frame);
+    frame(frame, size) {
+      if (!held) return handle(frame, size);
+      held.push([frame, size]);
       for (const message of frame.messages) if (message.type === "bye") bye(message.reason);
     },
     up(again) {
-      told = "active"; // which the server takes for granted after hello
+      told = "active"; // as the server believes after hello
       tellState();
       if (kept.length) acknowledge();
       calls.up();
@@ -80,19 +88,24 @@ export const makeClient = ({ base, player, stay, timeout, limit }, url, here, fa
   const calls = makeCalls(store, here, {
     send: connection.send,
     handled() {
-      if (!kept.length) settleAck(); // the call carries it
+      if (!kept.length) settleAck();
       return handled;
     },
     timeout,
     limit,
   });
 
-  const handle = (/** @type {Wire.Frame} */ { seq, messages }) => {
+  /** @type {(frame: Wire.Frame, size: number) => void} */
+  const handle = ({ seq, messages }, size) => {
     const again = seq > 0 && seq <= handled;
-    // Remembered before it is dispatched: a handler that fails, or leaves the page, has had its event.
+    // Before dispatch: a handler that fails, or leaves the page, has had its event.
     if (seq > handled) {
       handled = seq;
-      owe();
+      // Outcomes are settled by the next call's `done`.
+      if (!messages.every(({ type }) => type === "reply" || type === "error")) {
+        owed += 1 + size / LARGE;
+        owe(ACK_DELAY);
+      }
     }
     for (const message of messages) {
       try {
@@ -101,6 +114,7 @@ export const makeClient = ({ base, player, stay, timeout, limit }, url, here, fa
         here.report(error);
       }
     }
+    if (owed >= MOST_OWED) acknowledge();
   };
 
   /** @type {(message: Wire.Outgoing, seq: number, again: boolean) => void} */
@@ -109,8 +123,8 @@ export const makeClient = ({ base, player, stay, timeout, limit }, url, here, fa
       case "event": {
         const { name, data, keep } = message;
         if (keep) {
-          kept.push(keep); // also if it comes again: then the acknowledgement was lost
-          owe();
+          kept.push(keep); // also if it comes again
+          owe(KEPT_DELAY);
         }
         if (keep ? store.keepHandled(keep) : !again) face.event(data, { name, seq, kept: !!keep });
         return;
@@ -130,7 +144,6 @@ export const makeClient = ({ base, player, stay, timeout, limit }, url, here, fa
         return face.message(message.text);
       case "bye":
         return bye(message.reason);
-      // Other types belong to newer servers.
     }
   };
 
@@ -148,14 +161,14 @@ export const makeClient = ({ base, player, stay, timeout, limit }, url, here, fa
     ready() {
       const waiting = held ?? [];
       held = null;
-      waiting.forEach(handle);
+      for (const one of waiting) handle(...one);
     },
     show(now) {
       state = now;
       tellState();
     },
     pause() {
-      if (ackTimer) acknowledge();
+      if (ackDue < Infinity) acknowledge();
       store.putTab(tab);
       connection.stop();
       calls.down();

@@ -1,13 +1,10 @@
-/**
- * One document's way to the server: opens the socket, says hello, keeps the heart beating, comes back after a loss.
- * Knows nothing of calls and events.
- */
+/** One document's way to the server: hello, heartbeat, coming back after a loss. Knows no calls, no events. */
 
 const FIRST_DELAY = 250;
 const LONGEST_DELAY = 10_000;
-const WELCOME_LIMIT = 10_000; // from opening the socket to the welcome
+const WELCOME_LIMIT = 10_000;
 const PONG_LIMIT = 5_000;
-const STEADY = 5_000; // a connection that lasted so long makes the next delays short again
+const STEADY = 5_000; // after so long the next delays are short again
 const FLOOD = 4029; // after this close code they are long
 
 /** @type {Connect} */
@@ -18,8 +15,8 @@ export const connect = (url, here, listener) => {
   /** @type {Socket | null} */
   let socket = null;
   let attempt = 0;
-  let since = 0; // when this connection came up
-  let greeted = 0; // when hello was said
+  let since = 0; // up
+  let greeted = 0;
   let heard = 0;
   let again = false;
   let ping = 0;
@@ -33,7 +30,7 @@ export const connect = (url, here, listener) => {
     pongTimer = 0;
   };
 
-  /** A half-open socket takes minutes to close: from here on nobody listens to it. */
+  /** A half-open socket takes minutes to close: nobody listens to it any more. */
   const leave = (code = 1000) => {
     clearTimeout(timer);
     calm();
@@ -68,7 +65,7 @@ export const connect = (url, here, listener) => {
     else if (wasUp && now() - since > STEADY) attempt = 0;
     leave(4000);
     status = "waiting";
-    // Full jitter: a thousand browsers that lost the server together do not come back together.
+    // Full jitter: those who lost the server together do not come back together.
     const delay = here.random() * Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** attempt++);
     timer = setTimeout(open, delay);
     listener.down(wasUp);
@@ -85,7 +82,7 @@ export const connect = (url, here, listener) => {
       return here.report("The server sent what is not a frame:", text);
     }
     heard = now();
-    calm(); // anything is a sign of life: behind a long frame the pong may be late
+    calm(); // anything is a sign of life
     const before = status;
     for (const message of frame.messages) {
       if (message.type === "pong") learn(message.clock, message.sent * 1000);
@@ -98,14 +95,14 @@ export const connect = (url, here, listener) => {
         rest();
       }
     }
-    listener.frame(frame);
+    listener.frame(frame, text.length);
     if (status === "up" && before !== status) {
       listener.up(again);
       again = true;
     }
   };
 
-  // Of all answers on a connection, the quickest tells the server's time best.
+  // The quickest answer tells the server's time best.
   const learn = (/** @type {number} */ clock, /** @type {number} */ sent) => {
     const trip = now() - sent;
     if (trip < 0 || trip >= quickest) return;

@@ -88,7 +88,8 @@ type OpenStore = (
 interface Listener {
   /** The first message of each connection. */
   hello(): object;
-  frame(frame: Wire.Frame): void;
+  /** `size` in characters, as it came. */
+  frame(frame: Wire.Frame, size: number): void;
   /** After the frame with the welcome; `again` from the second time on. */
   up(again: boolean): void;
   /** The connection is lost, or an attempt failed (then `wasUp` is false). */
@@ -130,7 +131,7 @@ interface CallOptions {
   handled(): number;
   /** Seconds without a connection, or after sending (plus 15 for the server's own deadline), that a call is waited for. */
   timeout?: number;
-  /** Bytes of one frame. */
+  /** Bytes of one frame. One that is larger would end the connection and be sent again, for ever: it is refused here. */
   limit?: number;
 }
 
@@ -187,6 +188,10 @@ interface Client {
   resume(): void;
 }
 
+/**
+ * What was handled is acknowledged within a second, or once 50 events wait for it; a kept event, which comes again
+ * otherwise, within 100 ms. Calls carry it. What could not be sent goes with the next hello, kept ids after its welcome.
+ */
 type MakeClient = (page: Wire.Page, url: string, here: Surroundings, face: Face) => Client;
 
 // ------------------------------------------------------------------ notice.js, submit.js

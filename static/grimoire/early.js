@@ -1,7 +1,4 @@
-/*
- * Inlined into <head> after the page's configuration: defines `grimoire`, so that inline scripts of authors work
- * before the modules have loaded. Keeps what they ask for; never talks to the server.
- */
+/* Inlined into <head>: `grimoire` for inline scripts, before the modules have loaded. Never talks to the server. */
 {
   const find = document.getElementById.bind(document);
   const page = JSON.parse(find("grimoire-page")?.textContent || "{}");
@@ -36,7 +33,7 @@
     (/** @type {any[]} */ ...args) =>
       new Promise((resolve, reject) => queue.push([name, args, resolve, reject]));
 
-  // A button has one id; authors who know it by the other name find it too.
+  // A button has one id, and may be known by the other.
   document.getElementById = (id) =>
     find(id) || find(/^uproot-/.test(id) ? id.replace("uproot", "grimoire") : (id + "").replace(/^grimoire-/, "uproot-"));
 
@@ -63,6 +60,13 @@
   };
   window.I ||= window.grimoire.I;
   window._ ||= window.grimoire._;
+
+  // Authors write `<button onclick="grimoire.invoke(…)">`, which would submit.
+  const pin = (/** @type {any} */ { target }) => {
+    const button = target.closest?.("button:not([type])");
+    if (button && button.form === find("grimoire-form")) button.type = "button";
+  };
+  document.addEventListener("click", pin, true);
 
   document.addEventListener("DOMContentLoaded", () => {
     ready = true;

@@ -1,10 +1,10 @@
-/** Starts the client on a participant's page; joins it to the page's life and to what the participant sees. */
+/** Joins the client to the page's life and to what the participant sees. */
 
 import { makeClient } from "./client.js";
 import { makeNotice } from "./notice.js";
 import { watchSubmission } from "./submit.js";
 
-const LOST_DELAY = 1500; // a shorter loss is nobody's business
+const LOST_DELAY = 1500;
 const FIRST_DELAY = 4000; // before the first welcome
 const BACK_SHOWN = 3000;
 const LEAVING_LIMIT = 5000;
@@ -92,7 +92,7 @@ const client = makeClient(
     bye(reason) {
       clearTimeout(lostTimer);
       hide("lost");
-      warn("bye", texts[reason], reason === "gone" ? "" : texts.here, reload);
+      warn("bye", texts[reason], { gone: "", version: texts.again }[reason] ?? texts.here, reload);
     },
   },
 );
@@ -122,7 +122,6 @@ connection.start();
 lose(FIRST_DELAY);
 grimoire.onReady(() => setTimeout(client.ready)); // after every handler of DOMContentLoaded
 
-// A look now and then costs less than a timer that every movement sets anew.
 let touched = performance.now();
 const look = () => client.show(document.hidden ? "hidden" : performance.now() - touched < IDLE ? "active" : "idle");
 const touch = () => {
@@ -151,7 +150,7 @@ addEventListener("pageshow", ({ persisted }) => {
   lose(FIRST_DELAY);
 });
 
-// What no author handled: the participant learns of it, and which reference to name.
+// What no author handled: the participant learns of it, and the reference.
 addEventListener("unhandledrejection", ({ reason }) => {
   if (reason?.name !== "CallError" || reason.code === "stale") return;
   const { code, id, message } = reason;

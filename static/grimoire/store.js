@@ -1,4 +1,4 @@
-/** What outlives a document in its tab: unsettled calls, handled kept events, the tab's name. See contracts.d.ts. */
+/** What outlives a document in its tab. See contracts.d.ts. */
 
 const MOST_KEPT = 1000;
 
@@ -22,7 +22,7 @@ export const openStore = (storage, player, document, stay) => {
   /** Also in memory, where there is no storage. @type {Set<string>} */
   const kept = new Set();
   const recall = () => {
-    // Read each time: another document of this tab (an iframe) may have handled some.
+    // Each time: an iframe may have handled some.
     for (const id of read("kept") ?? []) kept.add(id);
     return [...kept].slice(-MOST_KEPT);
   };

@@ -1,7 +1,4 @@
-/**
- * Next: pending calls first, one submission however often it is pressed, never a dead button.
- * The browser posts the form, as without JavaScript; this decides when.
- */
+/** Next: pending calls first, one submission however often it is pressed, never a dead button. The browser posts. */
 
 const CALLS_LIMIT = 10_000;
 const SOCKET_LIMIT = 3_000;
@@ -25,7 +22,7 @@ const until = async (condition, limit) => {
   return condition();
 };
 
-/** Whether the server answers HTTP: some networks let no websocket through. */
+/** Some networks let no websocket through. */
 const probe = () =>
   fetch(import.meta.url, { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(PROBE_LIMIT) }).then(
     (response) => response.ok,

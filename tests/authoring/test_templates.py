@@ -81,7 +81,7 @@ def test_the_frame(loaded: Loaded) -> None:
         '<script type="module" src="/m.js"></script>',
         "<script>window.early = 1 < 2;</script>",
         '<form method="post"',
-        '<input type="hidden" name="_stay" value="4">',
+        '<input type="hidden" name="_stay" value="4" autocomplete="off">',
         '<input type="hidden" name="_submission" value="">',
         'id="grimoire-button-next">Next</button>',
         'href="#main"',

@@ -92,24 +92,55 @@ test("the kept id is stored when the handler runs", () => {
   assert.equal(browser.seen.at(-1), '["k"]');
 });
 
-test("acknowledgements are cumulative: one after 100 ms, none if a call has carried it", async () => {
+test("acknowledgements are cumulative: one within a second, none if a call has carried it", async () => {
   const browser = new Browser();
   browser.connects();
-  for (const seq of [101, 102, 103]) browser.frame(seq, event(seq));
+  for (const seq of [101, 102, 103]) {
+    browser.frame(seq, event(seq));
+    await browser.clock.pass(300);
+  }
   assert.deepEqual(browser.sentOf("handled"), []);
   await browser.clock.pass(100);
   assert.deepEqual(browser.sentOf("handled"), [{ type: "handled", seq: 103, kept: [] }]);
 
   browser.frame(104, event(104));
   browser.invoke("a");
-  await browser.clock.pass(200);
+  await browser.clock.pass(2000);
   assert.equal(browser.sentOf("call")[0].handled, 104);
   assert.equal(browser.sentOf("handled").length, 1);
+});
 
+test("a kept event is acknowledged within 100 ms, and takes along what waited", async () => {
+  const browser = new Browser();
+  browser.connects();
+  browser.frame(104, event(104));
   browser.frame(105, event(105, { keep: "k5" }));
   browser.invoke("b"); // cannot carry the id
-  await browser.clock.pass(200);
-  assert.deepEqual(browser.sentOf("handled")[1], { type: "handled", seq: 105, kept: ["k5"] });
+  await browser.clock.pass(100);
+  assert.deepEqual(browser.sentOf("handled"), [{ type: "handled", seq: 105, kept: ["k5"] }]);
+  await browser.clock.pass(2000);
+  assert.equal(browser.sentOf("handled").length, 1);
+});
+
+test("fifty unacknowledged events are acknowledged at once, large ones earlier, outcomes not at all", async () => {
+  const browser = new Browser();
+  browser.connects();
+  for (let seq = 101; seq <= 149; seq += 1) browser.frame(seq, event(null));
+  assert.deepEqual(browser.sentOf("handled"), []);
+  browser.frame(150, event(null));
+  assert.deepEqual(browser.sentOf("handled"), [{ type: "handled", seq: 150, kept: [] }]);
+
+  browser.frame(151, event("x".repeat(200_000)));
+  assert.equal(browser.sentOf("handled")[1].seq, 151);
+
+  browser.invoke("a");
+  await settle();
+  browser.frame(152, { type: "reply", n: 1, ok: 0 });
+  await browser.clock.pass(2000);
+  assert.equal(browser.sentOf("handled").length, 2);
+  browser.invoke("b");
+  await settle();
+  assert.equal(browser.sentOf("call").at(-1).handled, 152);
 });
 
 test("a kept event's acknowledgement that found no connection goes after the next welcome", async () => {

@@ -21,7 +21,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 VERSION = 1
-ACK_DELAY = 0.1
+ACK_DELAY = 1.0
+KEPT_DELAY = 0.1
+MOST_OWED = 50
+LARGE = 4000
 WELCOME_LIMIT = 10.0
 PONG_LIMIT = 5.0
 STEADY = 5.0
@@ -132,7 +135,8 @@ class Stranger:
         self._socket: ClientConnection | None = None  # only while welcomed
         self._ping = 20.0
         self._heard = 0.0
-        self._owed = False
+        self._owed = 0.0  # unacknowledged events, large ones counted more than once
+        self._ack: asyncio.TimerHandle | None = None
         self._owed_kept: list[str] = []
         self._news = asyncio.Condition()
         self._running: asyncio.Task[None] | None = None
@@ -172,6 +176,7 @@ class Stranger:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
             self._running = None
+        self._settle_ack()
         for future in self._futures.values():
             future.cancel()
 
@@ -267,11 +272,12 @@ class Stranger:
                     for message in frame["messages"]:
                         if message["type"] == "welcome":
                             self._welcomed(socket, message, asked)
-                    await self._take(frame)
+                    await self._take(frame, 0)
             self._resend()
             tasks = [asyncio.create_task(self._write(socket)), asyncio.create_task(self._beat(socket))]
             while True:
-                await self._take(json.loads(await socket.recv()))
+                text = await socket.recv()
+                await self._take(json.loads(text), len(text))
         except (ConnectionClosed, TimeoutError):
             return socket.close_code or 0
         finally:
@@ -328,24 +334,28 @@ class Stranger:
 
     # ------------------------------------------------------------------ frames
 
-    async def _take(self, frame: dict[str, Any]) -> None:
+    async def _take(self, frame: dict[str, Any], size: int) -> None:
         self._heard = time.monotonic()
         seq = frame["seq"]
         again = 0 < seq <= self.handled
         if seq > self.handled:
             self.handled = seq
-            self._owe()
+            if any(message["type"] not in ("reply", "error") for message in frame["messages"]):
+                self._owed += 1 + size / LARGE
+                self._owe(ACK_DELAY)
         for message in frame["messages"]:
             take = getattr(self, f"_take_{message['type']}", None)
             if take is not None:  # else it belongs to a newer server
                 take(message, seq, again)
+        if self._owed >= MOST_OWED:
+            self._acknowledge()
         await self._tell()
 
     def _take_event(self, message: dict[str, Any], seq: int, again: bool) -> None:
         keep = message.get("keep", "")
         if keep:
             self._owed_kept.append(keep)
-            self._owe()
+            self._owe(KEPT_DELAY)
             if keep in self.tab.kept:
                 return
             self.tab.kept[keep] = None
@@ -381,13 +391,22 @@ class Stranger:
         self.byes.append(message["reason"])
         self.final = self.final or message["reason"] in FINAL_REASONS
 
-    def _owe(self) -> None:
-        if not self._owed:
-            self._owed = True
-            asyncio.get_running_loop().call_later(ACK_DELAY, self._acknowledge)
+    def _owe(self, delay: float) -> None:
+        loop = asyncio.get_running_loop()
+        if self._ack is not None and self._ack.when() <= loop.time() + delay:
+            return
+        if self._ack is not None:
+            self._ack.cancel()
+        self._ack = loop.call_later(delay, self._acknowledge)
+
+    def _settle_ack(self) -> None:
+        self._owed = 0.0
+        if self._ack is not None:
+            self._ack.cancel()
+            self._ack = None
 
     def _acknowledge(self) -> None:
-        self._owed = False
+        self._settle_ack()
         if self._say({"type": "handled", "seq": self.handled, "kept": self._owed_kept}):
             self._owed_kept = []
 
@@ -418,7 +437,8 @@ class Stranger:
         call["done"] = min(one.calls) - 1
         if document != self.document:
             call["document"] = document
-        self._say(call)
+        if self._say(call) and not self._owed_kept:
+            self._settle_ack()  # the call carries it
 
     def _settle(self, n: int, document: str) -> asyncio.Future[Any] | None:
         if document and document != self.document:

@@ -115,6 +115,27 @@ async def test_events_are_handled_once_and_acknowledged(talk: Talk) -> None:
         assert {id for said in talk.of(Handled) for id in said.kept} == {"101.1"}
 
 
+async def test_acknowledgements_are_few(talk: Talk) -> None:
+    """Within a second, or at once for fifty events; carried by calls; outcomes need none."""
+    talk.answers["quick"] = ok(None)
+    async with Stranger(talk.url, 7, 100) as client:
+        for seq in range(101, 150):
+            await talk.frame(seq, event(seq))
+        await client.until(lambda: len(client.events) == 49)
+        await client.invoke("quick")
+        assert (talk.of(Call)[0].handled, talk.of(Handled)) == (149, [])
+        for seq in range(151, 201):
+            await talk.frame(seq, event(seq))
+        await talk.until(lambda: talk.of(Handled))
+        await talk.frame(201, event("x" * 200_000))
+        await talk.until(lambda: len(talk.of(Handled)) == 2)
+        assert [said.seq for said in talk.of(Handled)] == [200, 201]
+        await talk.frame(202, event("late"))
+        began = asyncio.get_running_loop().time()
+        await talk.until(lambda: len(talk.of(Handled)) == 3)
+        assert 0.9 < asyncio.get_running_loop().time() - began < 2
+
+
 async def test_the_next_document_of_a_tab_adopts(talk: Talk) -> None:
     tab = Tab()
     async with Stranger(talk.url, 7, 100, tab) as first:

@@ -16,8 +16,6 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from tests.examples.stage import CHROMIUM_FLAGS, DESKTOP, ROOT, Participant, Server
 
-_AXE = ("node_modules/axe-core/axe.min.js", ".venv/node/node_modules/axe-core/axe.min.js")
-
 Serve = Callable[..., Server]
 Visit = Callable[..., Awaitable[Page]]
 Enter = Callable[[str], Awaitable[Participant]]
@@ -79,9 +77,6 @@ async def enter() -> AsyncIterator[Enter]:
 
 
 @pytest.fixture(scope="session")
-def axe() -> str:
+def axe(axe_source: str) -> str:
     """The source of axe-core; the test is skipped where it is not installed."""
-    for name in _AXE:
-        if (ROOT / name).is_file():
-            return (ROOT / name).read_text("utf-8")
-    pytest.skip("needs axe-core (npm ci)")
+    return axe_source
