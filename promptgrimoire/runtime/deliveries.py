@@ -279,7 +279,8 @@ class Deliveries:
 
     def _adopt(self, mail: Mail, document: Document, hello: Hello) -> None:
         """The document takes over unsettled calls of others that its tab has shown."""
-        for adopted in hello.adopts:
+        document.adopted.clear()
+        for adopted in hello.adopts[-_TABLES_PER_PLAYER:]:  # a browser has one or two; more is somebody's invention
             if adopted.document == document.nonce:
                 continue
             table = mail.table(adopted.document, hello.stay, min(adopted.pending, default=1))

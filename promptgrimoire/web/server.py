@@ -84,7 +84,9 @@ async def serve(
         lifespan="on",
         ws_per_message_deflate=False,
         ws_max_size=2 * settings.limits.frame,  # the connection refuses what is over the limit itself, with a reason
-        ws_ping_interval=None,  # the protocol has its own heartbeat, in both directions
+        # The browser answers by itself, also for a tab that sleeps; the protocol's own pings are the browser's.
+        ws_ping_interval=settings.grace.ping,
+        ws_ping_timeout=2 * settings.grace.ping,
         access_log=False,
         server_header=False,
         log_config=None,

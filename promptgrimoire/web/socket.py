@@ -25,11 +25,26 @@ class LiveSocket:
     def __init__(self, gateway: Gateway, settings: Settings) -> None:
         self._gateway = gateway
         self._settings = settings
+        self._open: dict[str, int] = {}  # token -> how many sockets, also those that have not said hello
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         token = scope["path_params"]["token"]
         await receive()  # websocket.connect
         await send({"type": "websocket.accept"})
+        if self._open.get(token, 0) >= self._settings.limits.connections:
+            await send({"type": "websocket.send", "text": frame(0, [encode(Bye("flood"))])})
+            reason = f"more than {self._settings.limits.connections} connections"
+            await send({"type": "websocket.close", "code": CloseCode.FLOOD, "reason": reason})
+            return
+        self._open[token] = self._open.get(token, 0) + 1
+        try:
+            await self._serve(token, scope, receive, send)
+        finally:
+            self._open[token] -= 1
+            if not self._open[token]:
+                del self._open[token]
+
+    async def _serve(self, token: str, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             host = await self._gateway.host_of(token)
         except NotFound:
@@ -43,9 +58,6 @@ class LiveSocket:
         direct: Direct | None = scope["extensions"].get(EXTENSION)
         connection = Connection(send, host.limits, direct)  # type: ignore[arg-type]
         player = host.state.tokens[token]
-        if host.attendance.presence.connections(player) >= host.limits.connections:
-            connection.send(frame(0, [encode(Bye("flood"))]))
-            connection.close(CloseCode.FLOOD, f"more than {host.limits.connections} connections")
         talk = Talk(host, player, connection)
         reader = Reader(connection, talk, host.limits, time.monotonic)
         await serve(receive, connection, reader, talk, direct, self._settings.grace.hello)
@@ -70,6 +82,8 @@ class Talk:
             return False
         if document is None:
             return False
+        if self._document is not None and self._document is not document:
+            self._host.deliveries.closed(self._document, self._connection)
         self._document = document
         self._host.attendance.opened(self._player, self._connection)
         return True
