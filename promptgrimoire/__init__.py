@@ -31,12 +31,13 @@ from promptgrimoire.authoring.schedule import every
 from promptgrimoire.authoring.tasks import after, durable, external, in_thread, rng, spawn
 from promptgrimoire.errors import Reject
 from promptgrimoire.state.declared import GroupFields, PlayerFields, SessionFields
-from promptgrimoire.state.players import Condition, Players
+from promptgrimoire.state.players import Condition as _Condition
+from promptgrimoire.state.players import Players
 from promptgrimoire.state.records import Group, Player, Session
 
 __version__ = "0.1.0"
 
-_ = Condition()
+_ = _Condition()
 PlayerType = Player
 GroupType = Group
 SessionType = Session
