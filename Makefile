@@ -10,7 +10,7 @@ PYTEST_WORKERS ?= 2
 NODE_MODULES = $(shell node --experimental-default-type=module -e 0 2>/dev/null && echo --experimental-default-type=module)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format types client bench torture wheel-check test-pythons browser node clean
+.PHONY: help run test lint format types client bench torture wheel-check test-pythons screenshots browser node clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,11 +29,11 @@ format: $(VENV)/.development  ## Put code into the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-types: $(VENV)/.development
+types: $(VENV)/.development  ## mypy --strict on the package and the tests
 	$(BIN)/mypy --strict promptgrimoire tests
 
 # Without node (and without root to install it) this part is skipped and says so; with CI=true that is a failure.
-client:
+client:  ## Types and tests of the JavaScript client
 	@if ! command -v node >/dev/null; then \
 		echo "node is not installed: the tests of the JavaScript client are skipped"; [ "$$CI" != true ]; \
 	else \
@@ -44,18 +44,17 @@ bench: $(VENV)/.development  ## Measure against bare Starlette/uvicorn; writes d
 	$(BIN)/python -m tests.bench
 
 torture: $(VENV)/.development  ## The long runs: a hundred kill -9, 100,000 fuzzed frames
-	TORTURE=1 $(BIN)/python -m pytest -q -m torture
+	GRIMOIRE_TORTURE=1 $(BIN)/python -m pytest -q -m torture
 
 wheel-check: $(VENV)/.development  ## Build the wheel, install it elsewhere, look inside
 	$(BIN)/python tests/wheel_check.py
 
-test-pythons:  ## The tests on every Python from 3.11 on that this machine has
-	@for version in 3.11 3.12 3.13 3.14; do \
-		command -v python$$version >/dev/null || { echo "python$$version: not here"; continue; }; \
-		echo "== python$$version"; \
-		python$$version -m venv .venv-$$version && .venv-$$version/bin/pip install -q -e '.[dev]' && \
-		.venv-$$version/bin/python -m pytest -q -n $(PYTEST_WORKERS) --dist loadfile -m "not browser" || exit 1; \
-	done
+test-pythons:  ## What depends on the interpreter, on every Python from 3.11 on that can be found
+	sh tests/pythons.sh
+
+screenshots: $(VENV)/.development browser  ## Make the pictures of the README and the examples anew
+	$(BIN)/python -m tests.docs.screenshot
+	$(BIN)/python -m tests.examples.screenshots
 
 clean:  ## Remove what make has made
 	rm -rf $(VENV) .venv-3.* build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -89,6 +89,7 @@ def chooser(choices: bytes) -> Callable[[int], int]:
 
 
 @given(st.binary(min_size=40, max_size=1500))
+@pytest.mark.torture
 @settings(max_examples=20_000 if TORTURE else 300, deadline=None, suppress_health_check=list(HealthCheck))
 def test_operations_that_hypothesis_chooses_end_as_on_plain_containers(choices: bytes) -> None:
     """The same laws; what fails here is made small."""

@@ -108,6 +108,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
+@pytest.mark.torture
 @settings(max_examples=10_000 if TORTURE else 300, deadline=None)
 def test_every_storable_value_comes_back_as_it_was(value: Any) -> None:
     text = encode(value)
@@ -403,6 +404,7 @@ def test_a_browser_sees_stored_containers_as_plain_ones_and_sets_in_order() -> N
 
 
 @given(VALUES)
+@pytest.mark.torture
 @settings(max_examples=10_000 if TORTURE else 150, deadline=None)
 def test_every_storable_value_reaches_a_browser_as_json(value: Any) -> None:
     try:

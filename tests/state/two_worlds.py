@@ -28,7 +28,7 @@ from promptgrimoire.state.observables import (
 from promptgrimoire.state.patches import Patch, apply
 from promptgrimoire.state.values import Reference, encode, from_form
 
-TORTURE = bool(os.environ.get("GRIMOIRE_TORTURE") or os.environ.get("TORTURE"))  # the long runs
+TORTURE = bool(os.environ.get("GRIMOIRE_TORTURE"))  # the long runs
 Choose = Callable[[int], int]
 STORED = (ObservedList, ObservedDict, ObservedSet)
 KINDS = {ObservedList: list, ObservedDict: dict, ObservedSet: set}
