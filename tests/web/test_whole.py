@@ -129,6 +129,46 @@ def test_an_edit_takes_effect_at_once(serve: Serve, app: Path) -> None:
     assert "Conter" in errors
 
 
+def test_evidence_43_a_syntax_error_while_the_server_runs_ends_nothing(serve: Serve, app: Path) -> None:
+    process, line = serve("--players", "1")
+    (app / "__init__.py").write_text(COUNTER.replace("class Counter(Page):", "class Counter(Page:"))
+    until(lambda: "does not load" in httpx.get(line["url"]).text)
+    assert "SyntaxError" in httpx.get(line["url"]).text
+    assert "counter/__init__.py:5" in httpx.get(line["url"]).text
+    assert "The number is 41." in httpx.get(line["players"][0]).text  # of the version before
+    assert httpx.post(line["join"]).status_code == 303  # and who comes now can take part
+    (app / "__init__.py").write_text(COUNTER.replace("The number is", "Now it is"))
+    until(lambda: "Now it is 41." in httpx.get(line["players"][0]).text)
+    errors = stop(process)
+    assert "SyntaxError" in errors
+    assert "the version before goes on running" in errors
+
+
+def test_evidence_46_every_link_that_is_printed_works(app: Path) -> None:
+    command = [sys.executable, "-m", "promptgrimoire", "run", str(app), "--port", "0", "--players", "2"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            printed: dict[str, str] = {}
+            while not (text := process.stdout.readline()).startswith("Stop with"):
+                name, _, link = text.strip().partition(" ")
+                if "http" in link:
+                    printed[name] = link.strip()
+            players = [link for link in printed.values() if "/p/" in link]
+            assert {"Start", "Join", "Admin"} <= set(printed)
+            assert len(players) == 2
+            pages = {name: httpx.get(link) for name, link in printed.items()}
+            assert {page.status_code for page in pages.values()} == {200}
+            for link in players:
+                assert "The number is 41." in httpx.get(link).text
+                assert httpx.URL(link).path in pages["Admin"].text
+            assert printed["Join"] in pages["Admin"].text
+            assert 'method="post"' in pages["Join"].text  # not a joke page: a button that joins
+            assert httpx.post(printed["Join"]).status_code == 303
+        finally:
+            process.kill()
+
+
 def test_production_takes_no_edits(serve: Serve, app: Path) -> None:
     _, line = serve("--players", "1", "--production")
     (app / "__init__.py").write_text(COUNTER.replace("The number is", "Now it is"))
