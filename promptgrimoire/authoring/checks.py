@@ -17,7 +17,7 @@ from typing import Any
 import jinja2
 
 from promptgrimoire.authoring.arguments import Arguments, CannotValidate
-from promptgrimoire.authoring.live import LiveMethod, LiveOptions, options_of
+from promptgrimoire.authoring.live import LiveMethod, LiveOptions, never_waits, options_of, without_waiting
 from promptgrimoire.authoring.loading import Place
 from promptgrimoire.authoring.pages import BUILT_IN_PAGES, HOOK_KINDS, Hook, HookKind, Page, PageSpec, plain_function
 from promptgrimoire.authoring.schedule import interval_of
@@ -179,6 +179,8 @@ def _live_method(
         report.error(member.at, f"{member.full}: {problem}")
         return None
     is_async = inspect.iscoroutinefunction(function)
+    if is_async and never_waits(function):
+        function, is_async = without_waiting(function), False
     return LiveMethod(member.name, function, is_async, options, signature, member.file, member.line)
 
 

@@ -229,7 +229,7 @@ def _connect_for_reading(path: Path, patience: float) -> sqlite3.Connection:
 
 def _connect(path: Path, mode: str, patience: float) -> sqlite3.Connection:
     uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=patience, cached_statements=64)
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=patience, cached_statements=192)
 
 
 def _configure(connection: sqlite3.Connection) -> None:

@@ -52,6 +52,7 @@ _SAVE = """
 INSERT INTO snapshots (stream, record, seq, body) VALUES (?, ?, ?, ?)
 ON CONFLICT (stream, record) DO UPDATE SET seq = excluded.seq, body = excluded.body WHERE excluded.seq >= seq
 """
+_INSERTS = tuple(f"INSERT INTO entries VALUES {', '.join([_ENTRY] * rows)}" for rows in range(_ROWS_PER_STATEMENT + 1))
 
 
 class Tables:
@@ -79,7 +80,7 @@ class Tables:
         numbers = self._numbers
         count = len(batch)
         simple = all(description is None and row.stream in numbers for _, row, description in batch)
-        if simple and count & (count - 1) == 0 and count <= _ROWS_PER_STATEMENT:
+        if simple and count <= _ROWS_PER_STATEMENT:
             # One statement is a transaction by itself. Each statement gives up the interpreter's lock and has to get it
             # back from a busy event loop, so fewer statements also mean earlier acknowledgements.
             self._insert(batch)
@@ -218,18 +219,14 @@ class Tables:
                 )
 
     def _insert(self, batch: list[Waiting]) -> None:
-        """In statements of 128, 64, ..., 1 rows, so that the same few prepared statements serve every batch."""
+        """In statements of up to 128 rows; each number of rows has a statement that stays prepared."""
         numbers = self._numbers
-        start = 0
-        size = _ROWS_PER_STATEMENT
-        while start < len(batch):
-            while size > len(batch) - start:
-                size //= 2
+        for start in range(0, len(batch), _ROWS_PER_STATEMENT):
+            part = batch[start : start + _ROWS_PER_STATEMENT]
             parameters: list[object] = []
-            for _, row, _ in batch[start : start + size]:
+            for _, row, _ in part:
                 parameters += (numbers[row.stream], row.seq, row.text, row.values, row.salt, row.digest)
-            self._connection.execute(f"INSERT INTO entries VALUES {', '.join([_ENTRY] * size)}", parameters)
-            start += size
+            self._connection.execute(_INSERTS[len(part)], parameters)
 
     def _save_piece(
         self, piece: list[tuple[int | None, str, int, bytes]], mark: tuple[int, int | None] | None = None

@@ -238,15 +238,17 @@ def encode(message: Frame | Outgoing) -> bytes:
 class FrameText(str):
     """The text of one frame. What goes over the wire is made once, whoever gets it."""
 
-    _on_wire: bytes | None = None
+    __slots__ = ("_on_wire",)
+    _on_wire: bytes
 
     @property
     def on_wire(self) -> bytes:
         """As an unmasked websocket text frame (RFC 6455, 5.2)."""
-        found = self._on_wire
-        if found is None:
-            found = self._on_wire = _on_wire(self.encode())
-        return found
+        try:
+            return self._on_wire
+        except AttributeError:
+            self._on_wire = _on_wire(self.encode())
+            return self._on_wire
 
 
 def _on_wire(payload: bytes) -> bytes:

@@ -49,7 +49,11 @@ class CallRun(Run):
         call: Call,
         method: LiveMethod | None,
     ) -> None:
-        super().__init__(host, cause, activity, value)
+        self.host = host
+        self.cause = cause
+        self.activity = activity
+        self.value = value
+        self._transaction = None
         self.document = document
         self.table = table
         self.call = call

@@ -127,7 +127,7 @@ class Calls:
             else:
                 self._repeat(document, table, call)
             return
-        lane = self.lane(document.player)
+        lane = self._lanes.get(document.player) or self.lane(document.player)
         table.accept(n)
         player = self._host.state.player(document.player)
         method = self._method(player, table, call)

@@ -24,7 +24,7 @@ from promptgrimoire.realtime.outbox import Document
 from promptgrimoire.runtime.activities import Awaited, Run
 from promptgrimoire.runtime.calls import Calls
 from promptgrimoire.runtime.clock import Clock
-from promptgrimoire.runtime.deliveries import Deliveries, Delivery
+from promptgrimoire.runtime.deliveries import Deliveries
 from promptgrimoire.runtime.flow import Flow, Frame, Rendering
 from promptgrimoire.runtime.hooks import Attendance
 from promptgrimoire.runtime.segments import Segments
@@ -213,7 +213,7 @@ class Host:
             seq = entry.seq
             self.bytes_since_snapshot += size
             if sends or answering is not None:
-                self.tell(self.deliveries.committed(seq, sends, texts, answering))
+                self._untold.append((seq, self.deliveries.committed(seq, sends, texts, answering).go))
         for notice, data in volatile:
             self.tell_function(self.deliveries.volatile(notice, data))
         if transaction.begun:
@@ -233,11 +233,8 @@ class Host:
         hidden = self.state.hidden._fields
         return Description(app=hidden.get("app", ""), created=hidden.get("created", 0.0), joined=now[0], due=now[1])
 
-    def tell(self, delivery: Delivery) -> None:
-        """Deliver once everything that has been executed so far is durable."""
-        self.tell_function(delivery.go)
-
     def tell_function(self, function: Callable[[], object]) -> None:
+        """Call the function, which tells somebody something, once everything executed so far is durable."""
         if self.durable_seq >= self.chain.seq:
             function()
         else:
@@ -306,14 +303,8 @@ class Host:
     def step(self, function: Callable[[], Any], run: Run) -> None:
         """Call a plain function as one transaction."""
         token = current.set(run.activity)
-        run.begin()
         try:
-            value = function()
-            run.returned(value)
-        except BaseException as error:
-            if isinstance(error, KeyboardInterrupt):
-                raise
-            run.raised(error)
+            self.segments.call(function, run)
         finally:
             current.reset(token)
 

@@ -142,6 +142,28 @@ class Segments:
             on_task(task)
         return task
 
+    def call(self, function: Callable[[], object], boundary: Boundary) -> None:
+        """Call a plain function as one transaction, in a copy of the current context.
+
+        The tasks that it creates run in segments of their own. Raises nothing of the author's but KeyboardInterrupt.
+        """
+        copy_context().run(self._call, function, boundary)
+
+    def _call(self, function: Callable[[], object], boundary: Boundary) -> None:
+        self.author.set(boundary)
+        outer = self.stepping
+        try:
+            boundary.begin()
+            self.stepping = True
+            value = function()
+            self.stepping = outer
+            boundary.returned(value)
+        except BaseException as error:
+            self.stepping = outer
+            boundary.raised(error)
+            if isinstance(error, KeyboardInterrupt):
+                raise
+
     def make_task(self, coroutine: Any, options: dict[str, Any]) -> Any:
         """Create a task as the loop would without these segments."""
         if self._previous is not None:

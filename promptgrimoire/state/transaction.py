@@ -239,8 +239,12 @@ class Transaction:
 
     def patches(self) -> tuple[list[Patch], list[bytes]]:
         """What changed, and the values beside it."""
-        writes = [write for write in self.writes if write.patch.path]
-        return [write.patch for write in writes], [write.value for write in writes]
+        patches, values = [], []
+        for write in self.writes:
+            if write.value:  # else it is only how to take back what is not part of the state
+                patches.append(write.patch)
+                values.append(write.value)
+        return patches, values
 
 
 def _chain(error: BaseException) -> set[int]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import socket
 from collections.abc import Awaitable, Callable
 
@@ -19,6 +20,7 @@ from promptgrimoire.settings import Settings
 from promptgrimoire.web.direct import DirectProtocol
 
 BACKLOG = 2048
+_NEW_OBJECTS = 20_000  # between two looks of the garbage collector
 
 
 class CannotListen(GrimoireError):
@@ -76,6 +78,11 @@ async def serve(
 
     The application's lifespan starts before that and ends after the last connection: what it owns is closed last.
     """
+    # What has been made by now lives as long as the server: the collector need not look at it again. The default of 700
+    # new objects between two looks is made for small programs; sessions hold hundreds of thousands.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_NEW_OBJECTS, 20, 50)
     config = uvicorn.Config(
         app,
         ws=DirectProtocol,

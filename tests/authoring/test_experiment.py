@@ -79,7 +79,7 @@ def test_what_an_experiment_holds(loaded: Loaded, tmp_path: Path) -> None:
     assert experiment.spec_of(spec.page) is spec
     assert spec.page.__grimoire__ is spec
     method = spec.live["bid"]
-    assert (method.is_async, method.options.rate, method.where) == (True, 5, "game/__init__.py:20")
+    assert (method.is_async, method.options.rate, method.where) == (False, 5, "game/__init__.py:20")
     assert method.arguments(b'["7"]', lambda kind, key: None) == ((7,), {})
 
 
