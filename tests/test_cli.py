@@ -49,6 +49,7 @@ async def database(tmp_path: Path) -> Path:
     ("arguments", "expected"),
     [
         ((), ["player1.score = 5", "player2.score = 6", "player1.draft deleted", "session.offers splice [1.5]"]),
+        (("player2",), ["player2.score = 6"]),
         (("1",), ["player1.score = 5", "player1.draft deleted"]),
         (("Bo",), ["player2.score = 6"]),
         (("Ann", "score"), ["player1.score = 5"]),
@@ -71,7 +72,12 @@ def test_history_names_the_line_of_code(database: Path, capsys: pytest.CaptureFi
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(("nothing",), "no session 'nothing'"), (("abc", "Cy"), "no player 'Cy' in session 'abc'")],
+    [
+        (("nothing",), "no session 'nothing'"),
+        (("abc", "Cy"), "no player 'Cy' in session 'abc'"),
+        (("abc", "7"), "no player '7' in session 'abc'"),
+        (("abc", "Ann", "scoer"), "no field 'scoer' of Ann in session 'abc'; there are draft, score"),
+    ],
 )
 def test_history_says_what_is_not_there(
     database: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str

@@ -42,12 +42,13 @@ class Change(msgspec.Struct, frozen=True):
 async def changes(journal: Journal, session: str, record: str = "", field: str = "") -> AsyncIterator[Change]:
     """Changes of `session` in order: all, those of one player (number or name) or of "session", those of one field.
 
-    Raises NotFound where there is no such session, or no such player at the end of it.
+    Raises NotFound where there is no such session, or, at the end of it, no such player or field.
     """
     if session not in {stream.id for stream in await journal.streams()}:
         raise NotFound(f"no session {session!r} in this database")
     wanted = _record_key(record)
-    seen = not record or wanted is not None
+    known: set[str] = set()  # records
+    fields: set[str] = set()  # of the records that are asked for
     after = 0
     while rows := await journal.read(session, after=after, limit=_ROWS_AT_ONCE):
         for row in rows:
@@ -56,12 +57,13 @@ async def changes(journal: Journal, session: str, record: str = "", field: str =
             cause = str(msgspec.structs.asdict(entry.cause).get("method") or entry.cause.__struct_config__.tag)
             for index, patch in enumerate(entry.patches, start=1):
                 value = bytes(values[index]).decode()
+                known.add(patch.record.removeprefix("!"))
                 if wanted is None and record and patch.path == ["name"] and patch.record.startswith("!"):
                     wanted = patch.record[1:] if msgspec.json.decode(value) == record else None
-                    seen = seen or wanted is not None
                 if patch.record.startswith("!") or (record and patch.record != wanted):
                     continue
-                if field and (not patch.path or patch.path[0] != field):
+                fields.add(str(patch.path[0]))
+                if field and patch.path[0] != field:
                     continue
                 yield Change(
                     seq=entry.seq,
@@ -73,14 +75,19 @@ async def changes(journal: Journal, session: str, record: str = "", field: str =
                     value=value if len(value) <= _SHOWN else value[:_SHOWN] + "…",
                     line=patch.line,
                 )
-    if not seen:
+    if record and wanted not in known:
         raise NotFound(f"no player {record!r} in session {session!r}; give their number, their name, or 'session'")
+    if field and field not in fields:
+        there = f"there are {', '.join(sorted(fields))}" if fields else "none was ever set"
+        raise NotFound(f"no field {field!r} of {record or 'anybody'} in session {session!r}; {there}")
 
 
 def _record_key(record: str) -> str | None:
+    """The record that is meant by a number, "session", or as changes are listed, "player1"; None: look for the name."""
     if record == "session":
         return SESSION_KEY
-    return player_key(int(record)) if record.isascii() and record.isdigit() else None
+    number = record.removeprefix("player")
+    return player_key(int(number)) if number.isascii() and number.isdigit() else None
 
 
 def _record_name(key: str) -> str:
