@@ -19,32 +19,46 @@ _HARMLESS = ("http:", "https:", "mailto:", "tel:")
 _TAGS_ONLY = re.compile(r"^[ \t]*(?:\{%(?:(?!%\}).)*%\}[ \t]*)+$")
 
 
-class Values:
-    """The values of one rendering. Their tokens hold a random number, so that no value can pretend to be one."""
+class Marks:
+    """How the tokens of one set of templates look: with a random number, so that no value can pretend to be one.
+
+    It stays the same from one rendering to the next, so that what the author's Markdown becomes has to be found out
+    only once (see `Templates`); it never leaves the server, since every token is replaced.
+    """
 
     def __init__(self) -> None:
-        self._values: list[Any] = []
-        self._mark = f"v{secrets.token_hex(6)}n"
-        self._token = re.compile(rf"{self._mark}(\d+)x")
-        self._alone = re.compile(rf"<p>{self._mark}(\d+)x</p>")
-        self._address = re.compile(
-            rf"""((?:href|src|action|formaction)\s*=\s*["']?\s*)({self._mark}\d+x[^"'\s>]*)""", re.IGNORECASE
+        self.mark = f"v{secrets.token_hex(16)}n"
+        self.token = re.compile(rf"{self.mark}(\d+)x")
+        self.alone = re.compile(rf"<p>{self.mark}(\d+)x</p>")
+        self.address = re.compile(
+            rf"""((?:href|src|action|formaction)\s*=\s*["']?\s*)({self.mark}\d+x[^"'\s>]*)""", re.IGNORECASE
         )
+
+
+class Values:
+    """The values of one rendering."""
+
+    def __init__(self, marks: Marks) -> None:
+        self._values: list[Any] = []
+        self._marks = marks
 
     def keep(self, value: Any) -> Markup:
         """The token that stands for a value while Markdown is made."""
         self._values.append(value)
-        return Markup(f"{self._mark}{len(self._values) - 1}x")
+        return Markup(f"{self._marks.mark}{len(self._values) - 1}x")
 
     def put_back(self, html: str) -> Markup:
         """The HTML with every value in its place, escaped unless it is Markup already."""
-        html = self._address.sub(lambda match: match[1] + self._harmless(match[2]), html)
-        html = self._alone.sub(self._without_paragraph, html)
+        html = self._marks.address.sub(lambda match: match[1] + self._harmless(match[2]), html)
+        html = self._marks.alone.sub(self._without_paragraph, html)
         return Markup(self._replaced(html))  # each value was escaped
 
     def _replaced(self, text: str) -> str:
-        # A macro's output is Markup with tokens of its own.
-        return self._token.sub(lambda match: self._replaced(str(escape(self._values[int(match[1])]))), text)
+        return self._marks.token.sub(lambda match: self._shown(self._values[int(match[1])]), text)
+
+    def _shown(self, value: Any) -> str:
+        # A macro's output is Markup with tokens of its own; in anything else there are none.
+        return self._replaced(str(value)) if isinstance(value, Markup) else str(escape(value))
 
     def _without_paragraph(self, match: re.Match[str]) -> str:
         """HTML that the author vouches for (`|safe`, a macro) and that stands alone needs no `<p>` around it."""
@@ -52,7 +66,7 @@ class Values:
 
     def _harmless(self, address: str) -> str:
         """The address, or "#" where its value would make it anything but a web, mail or telephone address."""
-        written = self._token.sub(lambda match: str(self._values[int(match[1])]), address)
+        written = self._marks.token.sub(lambda match: str(self._values[int(match[1])]), address)
         scheme = _SCHEME.match("".join(letter for letter in written if letter.isprintable() and letter != " "))
         return address if scheme is None or scheme[0].lower() in _HARMLESS else "#"
 

@@ -22,11 +22,12 @@ from markupsafe import Markup
 
 from promptgrimoire.authoring import filters
 from promptgrimoire.authoring.attribute_json import AttributeJson
-from promptgrimoire.authoring.markdown import Values, converter, prepare
+from promptgrimoire.authoring.markdown import Marks, Values, converter, prepare
 from promptgrimoire.errors import AuthorError
 
 OWN_TEMPLATES = Path(__file__).parent / "templates"
 _VALUES = "grimoire_values"  # under which name a Markdown rendering keeps its values
+_CONVERSIONS = 500  # of Markdown, kept at a time
 _SWITCHES = ("buttons", "button_next")  # what a Markdown page may {% set %} for Base.html
 _BUILTINS: tuple[Callable[..., Any], ...] = (
     *(len, range, min, max, sum, sorted, reversed, enumerate, zip, round, abs, any, all),
@@ -104,6 +105,8 @@ class Templates:
         self._html = _environment(loader)
         self._markdown = _environment(loader, finalize=_keep_value, trim_blocks=True, lstrip_blocks=True)
         self._to_html = converter()
+        self._marks = Marks()
+        self._conversions: dict[str, str] = {}  # Markdown with tokens -> HTML with tokens
         self._frame = self._html.get_template("Markdown.html")
 
     # ---------------------------------------------------------------- finding and compiling
@@ -214,13 +217,23 @@ class Templates:
         try:
             if not page.is_markdown:
                 return _run(page.template, context)[0]
-            values = Values()
+            values = Values(self._marks)
             text, exported = _run(page.template, {**context, _VALUES: values})
-            main = values.put_back(self._to_html.render(text))
+            main = values.put_back(self._converted(text))
             switches = {name: exported[name] for name in _SWITCHES if name in exported}
             return _run(self._frame, {**context, **switches, "grimoire_main": main})[0]
         except Exception as problem:  # the author's expressions: anything can happen in them
             self._blame(problem, page, context)
+
+    def _converted(self, text: str) -> str:
+        """Markdown as HTML. With tokens in place of the values, most pages give the same text again and again."""
+        html = self._conversions.get(text)
+        if html is None:
+            html = self._to_html.render(text)
+            if len(self._conversions) >= _CONVERSIONS:
+                self._conversions.clear()
+            self._conversions[text] = html
+        return html
 
     def _blame(self, problem: Exception, page: PageTemplate, context: Mapping[str, Any]) -> NoReturn:
         file, line = _place(problem.__traceback__)

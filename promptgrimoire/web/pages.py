@@ -43,5 +43,5 @@ def html_response(request: Request, html: str, status: int = 200) -> Response:
         headers["vary"] = "accept-encoding"
         if "gzip" in request.headers.get("accept-encoding", ""):
             headers["content-encoding"] = "gzip"
-            content = gzip.compress(content, 4, mtime=0)
+            content = gzip.compress(content, 1, mtime=0)
     return Response(content, status, headers)

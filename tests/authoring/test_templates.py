@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from promptgrimoire.authoring.experiment import Experiment
 from promptgrimoire.authoring.filters import fmtnum, to, tojson
-from promptgrimoire.authoring.markdown import Values, converter
+from promptgrimoire.authoring.markdown import Marks, Values, converter
 from promptgrimoire.authoring.templates import render
 from promptgrimoire.errors import AuthorError
 from tests.authoring.conftest import Loaded
@@ -82,7 +82,7 @@ def test_the_frame(loaded: Loaded) -> None:
         "<script>window.early = 1 < 2;</script>",
         '<form method="post"',
         '<input type="hidden" name="_stay" value="4" autocomplete="off">',
-        '<input type="hidden" name="_submission" value="">',
+        '<input type="hidden" name="_submission" value="" autocomplete="off">',
         'id="grimoire-button-next">Next</button>',
         'href="#main"',
         "<noscript>",
@@ -182,7 +182,7 @@ def test_hostile_names_in_markdown(loaded: Loaded, name: str) -> None:
 
 @given(st.text(max_size=30))
 def test_no_value_becomes_markup(value: str) -> None:
-    values = Values()
+    values = Values(Marks())
     html = values.put_back(
         converter().render(f"# {values.keep(value)}\n\nA *{values.keep(value)}* `{values.keep(value)}`")
     )
