@@ -173,7 +173,14 @@ class Server:
 
     async def page(self, id: int = 1) -> Rendering:
         host = await self.host()
-        return await host.flow.page(host.state.player(id), self._frame)
+        rendering = asyncio.ensure_future(host.flow.page(host.state.player(id), self._frame))
+        for _ in range(50):
+            await settle(2)
+            if rendering.done():
+                break
+        else:
+            await self.clock.advance(1.1)  # it waits a moment for a hook that waits for something
+        return await rendering
 
     async def submit(self, id: int = 1, stay: int | None = None, data: dict[str, list[str]] | None = None) -> None:
         host = await self.host()
