@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Generator, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, MutableMapping
+from contextlib import contextmanager
 from contextvars import Context
 from typing import Any, Protocol
 
@@ -75,12 +77,12 @@ class Direct(Protocol):
 class Connection:
     """The sending side of one socket (a Sink)."""
 
-    __slots__ = ("_asgi_send", "_backlog", "_backlog_bytes", "_closed", "_direct", "_limit", "_loop", "_task")
+    __slots__ = ("_asgi_send", "_backlog", "_backlog_bytes", "_bound", "_closed", "_direct", "_limit", "_loop", "_task")
 
     def __init__(self, send: Send, limits: Limits, direct: Direct | None = None) -> None:
         self._asgi_send = send
         self._direct = direct
-        self._limit = limits.backlog
+        self._bound = self._limit = limits.backlog
         self._loop = asyncio.get_running_loop()
         self._backlog: deque[MutableMapping[str, Any]] | None = None  # None: nothing waits
         self._backlog_bytes = 0
@@ -105,6 +107,15 @@ class Connection:
             self.close(CloseCode.SLOW, "too slow")
             return
         self._backlog.append({"type": "websocket.send", "text": str(text)})
+
+    @contextmanager
+    def catching_up(self) -> Iterator[None]:
+        """What is sent meanwhile is what the reader has missed: that much may wait, and is no sign of slowness."""
+        self._limit = sys.maxsize
+        try:
+            yield
+        finally:
+            self._limit = self._bound + self._backlog_bytes
 
     def close(self, code: int, reason: str) -> None:
         """Close; what was sent before still goes out. Does nothing where it is closed."""
@@ -148,6 +159,7 @@ class Connection:
             self._closed = True
         finally:
             self._backlog = None
+            self._limit = self._bound
             self._backlog_bytes = 0
             self._task = None
 
@@ -255,7 +267,8 @@ async def serve(
             incoming = reader.read(message.get("text"))
             if type(incoming) is Hello:
                 silence.cancel()
-                reader.greeted = await handler.hello(incoming) or reader.greeted
+                with connection.catching_up():
+                    reader.greeted = await handler.hello(incoming) or reader.greeted
             elif incoming is not None and reader.greeted:
                 reader.handle(incoming)
             elif incoming is not None:
