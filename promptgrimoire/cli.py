@@ -104,6 +104,15 @@ def database_path(database: str) -> Path:
     return Path(path)
 
 
+def _existing(database: str) -> Path:
+    path = database_path(database)
+    if not path.exists():
+        raise SettingsError(
+            f"There is no database {path}. It lies beside the experiment; name it, as in --database {SCHEME}{path}"
+        )
+    return path
+
+
 def default_database(target: Path) -> str:
     """Beside the target, or inside it where the target is the working directory."""
     place = target.resolve()
@@ -147,7 +156,7 @@ async def _serve(
 
 
 def _verify(options: argparse.Namespace) -> int:
-    return asyncio.run(_verify_database(database_path(options.database), options.session))
+    return asyncio.run(_verify_database(_existing(options.database), options.session))
 
 
 async def _verify_database(path: Path, session: str) -> int:
@@ -173,7 +182,7 @@ def _history(options: argparse.Namespace) -> int:
 
 
 async def _list_changes(options: argparse.Namespace) -> int:
-    journal = SqliteJournal(database_path(options.database), readonly=True)
+    journal = SqliteJournal(_existing(options.database), readonly=True)
     await journal.open()
     try:
         async for change in changes(journal, options.session, options.player, options.field):

@@ -5,9 +5,12 @@ Owns names, defaults and checks of what can be set; never decides what is done w
 
 from __future__ import annotations
 
+import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -75,6 +78,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return not self.production
 
 
+_GROUPS: Mapping[str, type[msgspec.Struct]] = MappingProxyType({"limits": Limits, "grace": Grace})
+_UNKNOWN = re.compile(r"unknown field `(\w+)`(?: - at `\$\.(\w+)`)?")
+
+
 def read_settings(
     folder: Path | None = None, environment: Mapping[str, str] | None = None, flags: Mapping[str, Any] | None = None
 ) -> Settings:
@@ -97,7 +104,17 @@ def read_settings(
         return msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         places = ", ".join(sorted(set(sources.values())))
-        raise SettingsError(f"Settings ({places}): {error}") from error
+        raise SettingsError(f"Settings ({places}): {error}{_mend(str(error))}") from error
+
+
+def _mend(problem: str) -> str:
+    """The setting that was meant, for msgspec's message about one that does not exist."""
+    unknown = _UNKNOWN.search(problem)
+    if unknown is None:
+        return ""
+    struct = _GROUPS.get(unknown[2] or "", Settings)
+    near = difflib.get_close_matches(unknown[1], struct.__struct_fields__, 1)
+    return f"; did you mean `{near[0]}`?" if near else f"; there are {', '.join(struct.__struct_fields__)}"
 
 
 def _from_file(path: Path) -> dict[str, Any]:
@@ -121,15 +138,20 @@ def _put(values: dict[str, Any], sources: dict[str, str], new: Mapping[str, Any]
 
 
 def _variable_path(variable: str) -> list[str]:
-    """GRIMOIRE_PORT -> ["port"], GRIMOIRE_LIMITS_FRAME -> ["limits", "frame"]; [] for what is no setting."""
+    """GRIMOIRE_PORT -> ["port"], GRIMOIRE_LIMITS_FRAME -> ["limits", "frame"]; [] for what is no setting.
+
+    Raises SettingsError for what looks like a misspelt one.
+    """
     if not variable.startswith(PREFIX):
         return []
+    paths = {name: [name] for name in Settings.__struct_fields__ if name not in _GROUPS}
+    for group, struct in _GROUPS.items():
+        paths |= {f"{group}_{inner}": [group, inner] for inner in struct.__struct_fields__}
     name = variable.removeprefix(PREFIX).lower()
-    for group, struct in (("limits", Limits), ("grace", Grace)):
-        inner = name.removeprefix(group + "_")
-        if inner != name and inner in struct.__struct_fields__:
-            return [group, inner]
-    return [name] if name in Settings.__struct_fields__ and name not in ("limits", "grace") else []
+    near = difflib.get_close_matches(name, paths, 1, 0.75)
+    if name not in paths and near:
+        raise SettingsError(f"{variable}: there is no such setting; did you mean {PREFIX}{near[0].upper()}?")
+    return paths.get(name, [])
 
 
 def _plain(path: list[str], text: str) -> Any:

@@ -68,3 +68,21 @@ def test_mistakes_say_where(tmp_path: Path, file: str, environment: dict[str, st
     (tmp_path / "grimoire.toml").write_text(file)
     with pytest.raises(SettingsError, match=message):
         read_settings(tmp_path, environment)
+
+
+@pytest.mark.parametrize(
+    ("text", "mend"),
+    [("prot = 3", "`port`"), ("[server.limits]\nframes = 3", "`frame`"), ("colour = 3", "there are host, port")],
+)
+def test_a_misspelt_setting_is_an_error_with_its_mend(tmp_path: Path, text: str, mend: str) -> None:
+    (tmp_path / "grimoire.toml").write_text("[server]\n" + text)
+    with pytest.raises(SettingsError) as refused:
+        read_settings(tmp_path)
+    assert mend in str(refused.value)
+
+
+def test_a_misspelt_variable_is_an_error_with_its_mend() -> None:
+    for name, meant in (("HOTS", "HOST"), ("LIMIT_FRAME", "LIMITS_FRAME")):
+        with pytest.raises(SettingsError, match=f"did you mean GRIMOIRE_{meant}"):
+            read_settings(environment={f"GRIMOIRE_{name}": "x"})
+    assert read_settings(environment={"GRIMOIRE_TORTURE": "1"}) == read_settings()
