@@ -60,11 +60,18 @@ class Server:
             self.admin: str = links["admin"]
             self.players: list[str] = links["players"]
 
-    def kill_and_restart(self) -> None:
-        """`kill -9`, then the same again at the same address; the links of before stay valid."""
+    def kill(self) -> None:
+        """`kill -9`."""
         self._process.kill()
         self._process.communicate()
+
+    def restart(self) -> None:
+        """The same again at the same address; the links of before stay valid."""
         self._start("--port", str(httpx.URL(self.url).port))
+
+    def kill_and_restart(self) -> None:
+        self.kill()
+        self.restart()
 
     def stop(self) -> str:
         """End the server; gives what it logged for the author."""
