@@ -365,13 +365,16 @@ class Calls:
         """A browser has handled these kept events: journal it, and do not deliver them again."""
         host = self._host
         mail = host.deliveries.of(player)
-        known = [id for id in ids if id in mail.kept and mail.kept[id][0] <= host.durable_seq]
+        known = [id for id in dict.fromkeys(ids) if id in mail.kept and mail.kept[id][0] <= host.durable_seq]
         if not known or host.failure is not None:
             return
         run = Run(host, EventsHandled(player, known), host.activity(host.state.player(player), "handled"))
         run.begin()
         transaction = run._close()
-        host.commit(transaction, run.cause, b"null", Outcome("ok"))
+        try:
+            host.commit(transaction, run.cause, b"null", Outcome("ok"))
+        except JournalError:
+            return  # they stay kept: the browser says it again, or skips them by their ids
         for id in known:
             del mail.kept[id]
         host.changed.add(f"~p{player}")
