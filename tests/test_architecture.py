@@ -34,7 +34,7 @@ AUTHOR_CODE = (
     "runtime.flow:Flow.page",
     "runtime.gateway:Gateway._go_on",
     "runtime.generators:run_generator",
-    "runtime.host:Host.step",
+    "runtime.segments:Segments._call",
     "runtime.segments:_Stepped.advance",
     "runtime.segments:_Stepped._fail",
     "runtime.segments:_Stepped._abandon",
@@ -43,6 +43,7 @@ AUTHOR_CODE = (
 CONNECTION_LOOPS = (
     "realtime.connection:Connection._step",
     "realtime.connection:Connection._drain",
+    "realtime.connection:Reader.handle",
     "realtime.connection:_Resumed.__await__",
     "web.failures:Failures._guard",
 )
