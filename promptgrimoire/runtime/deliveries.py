@@ -390,7 +390,6 @@ class Deliveries:
         mine = self.documents.get(document.player)
         if mine is not None and mine.get(document.nonce) is document:
             del mine[document.nonce]
-            document.outbox = Outbox()  # its calls may still be known, and with them the document
             if not mine:
                 del self.documents[document.player]
         here = self._places.get(document.place)
