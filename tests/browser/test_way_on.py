@@ -9,11 +9,13 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.browser.conftest import Serve, Visit
-from tests.examples.stage import comes_true, looks_right
+from tests.examples.stage import PHONE, comes_true, looks_right
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 NEXT = "#grimoire-button-next"
+ON_TOP = """(({ x, y, width, height }) => document.elementFromPoint(x + width / 2, y + height / 2)?.id)(
+  document.getElementById("grimoire-button-next").getBoundingClientRect())"""
 
 
 async def is_at(page: Page, heading: str) -> None:
@@ -227,6 +229,13 @@ async def test_join_page_and_notices_can_be_used_by_everybody(serve: Serve, visi
     await page.click(NEXT)
     await expect(page.get_by_role("status")).to_contain_text("please press the button again", timeout=20_000)
     await looks_right(page, axe_source)
+    await page.set_viewport_size(PHONE)
+    await page.evaluate("document.querySelector('main').style.minHeight = '150vh'")
+    await page.focus("#chat")
+    await page.keyboard.press("Tab")
+    await expect(page.locator(NEXT)).to_be_focused()
+    await page.mouse.wheel(0, 10_000)
+    await comes_true(page, f"{ON_TOP} === 'grimoire-button-next'")
     server.restart()
     await page.click(NEXT)
     await is_at(page, "Second page")
