@@ -19,7 +19,7 @@ import msgspec
 from promptgrimoire.authoring.live import LiveMethod
 from promptgrimoire.commands import Called, EventsHandled
 from promptgrimoire.context import Activity
-from promptgrimoire.errors import JournalUnavailable, Refused
+from promptgrimoire.errors import JournalError, JournalUnavailable, Refused
 from promptgrimoire.ids import group_key, player_key
 from promptgrimoire.journal.entries import Outcome
 from promptgrimoire.realtime.calls import CallTable, addressed

@@ -453,7 +453,7 @@ class Sessions(RuleBasedStateMachine):
 def test_memory_is_always_what_the_journal_says() -> None:
     logging.disable(logging.CRITICAL)
     try:
-        run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(
             Sessions,
             settings=settings(
                 max_examples=1500 if TORTURE else 40,

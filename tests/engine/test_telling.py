@@ -131,7 +131,7 @@ async def test_evidence_3_nothing_is_sent_before_the_commit_and_nothing_of_it_is
     one, two = await server.opened(1), await server.opened(2)
     server.journal.hold()
     silence = len(one.texts), len(two.texts)
-    for method, arguments in [
+    calls: list[tuple[str, list[Any]]] = [
         ("add", [5]),
         ("look", []),
         ("add", ["x"]),
@@ -141,7 +141,8 @@ async def test_evidence_3_nothing_is_sent_before_the_commit_and_nothing_of_it_is
         ("volatile", []),
         ("instruct", []),
         ("move", []),
-    ]:
+    ]
+    for method, arguments in calls:
         one.invoke(method, *arguments)
     await settle()
     assert (len(one.texts), len(two.texts)) == silence
@@ -151,8 +152,8 @@ async def test_evidence_3_nothing_is_sent_before_the_commit_and_nothing_of_it_is
     assert not host.deliveries.of(1).kept
     assert two.events == []
 
-    await one.connect()
     await two.connect()
+    await one.connect()
     await settle()
     assert one.settled[1] == 5
     assert two.events.count(5) == 1
