@@ -1,6 +1,8 @@
 # The same commands on a developer's machine and in CI. `make help` lists them.
 
-PYTHON ?= $(shell command -v python3.14 || command -v python3.13 || command -v python3.12 || command -v python3.11 || echo python3)
+# The newest Python that runs: a name on the path may be a stand-in (of pyenv, say) with nothing behind it.
+PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c '' 2>/dev/null && echo $$python && exit; done; echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
 NODE := $(VENV)/node
