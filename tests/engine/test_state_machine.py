@@ -456,7 +456,7 @@ def test_memory_is_always_what_the_journal_says() -> None:
         run_state_machine_as_test(
             Sessions,
             settings=settings(
-                max_examples=1500 if TORTURE else 40,
+                max_examples=1500 if TORTURE else 20,
                 stateful_step_count=60 if TORTURE else 30,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),

@@ -41,7 +41,7 @@ class Lab(Page):
 
     @live
     def volatile(page, player):
-        notify(player, players(player.session), player.session.count, volatile=True)
+        notify(player, players(player.session), "volatile", volatile=True)
 
     @live
     def instruct(page, player):
