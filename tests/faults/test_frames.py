@@ -79,7 +79,7 @@ async def besieged(
 
 async def check_leaks(neighbour: Person, before: dict[str, int]) -> None:
     """What lives in the process returns to what it was, up to what each player may keep."""
-    bounds = {"connections": 0, "tasks": 2, "documents": 3 * 64, "tables": 3 * 64, "open": 2}
+    bounds = {"connections": 0, "tasks": 2, "documents": 2_000, "tables": 2_000, "open": 2}
     end = time.monotonic() + PATIENCE
     while True:
         after = await neighbour.now.invoke("counts")
