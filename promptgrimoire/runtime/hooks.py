@@ -89,9 +89,8 @@ class Attendance:
         if host.failure is not None:
             return
         for player, reason in self.presence.expire(host.clock.now()):
-            self._run(
-                Disconnected(player, reason), player, "on_disconnect", self._call("on_disconnect", player, reason)
-            )
+            hook = self._call("on_disconnect", player, reason=reason)
+            self._run(Disconnected(player, reason), player, "on_disconnect", hook)
         self._plan()
 
     def _run(self, cause: Cause, player: int, label: str, coroutine: Any) -> None:
@@ -99,10 +98,10 @@ class Attendance:
         run = _PresenceRun(host, cause, host.activity(host.state.player(player), label))
         host.start(coroutine, run, host.tasks.keep)
 
-    async def _call(self, name: str, player: int, *arguments: Any) -> None:
+    async def _call(self, name: str, player: int, **optional: Any) -> None:
         hook = self._host.experiment.hooks.get(name)
         if hook is None:
             return
-        result = hook(self._host.state.player(player), *arguments)
+        result = hook(self._host.state.player(player), **optional)
         if inspect.isawaitable(result):
             await result

@@ -163,6 +163,25 @@ async def test_hooks_that_fail_do_not_disturb_the_count(serve: Serve) -> None:
     assert host.state.player(1).online is False
 
 
+async def test_on_disconnect_may_leave_the_reason_out(serve: Serve) -> None:
+    """The reason was passed on to hooks that do not take one: they failed each time, and nobody heard of it."""
+    server = await serve(
+        '''
+        class Lab(Page):
+            """# Lab"""
+
+        def on_disconnect(player):
+            player.gone = True
+
+        page_order = [Lab]
+        '''
+    )
+    one = await server.opened()
+    one.lose()
+    await server.clock.advance(6)
+    assert (await server.host()).state.player(1).gone is True
+
+
 async def test_slow_hooks_of_coming_and_going_are_carried_out_once(serve: Serve) -> None:
     server = await serve(
         '''
