@@ -235,8 +235,8 @@ def _of(player: Any) -> Player:
     return player
 
 
-def create_group(session: Any, members: Iterable[Any], *, gname: str | None = None, overwrite: bool = False) -> Any:
-    """Make players a group. Raises AuthorError where one is in a group already and `overwrite` is false."""
+def create_group(session: Any, members: Any, *, gname: str | None = None, overwrite: bool = False) -> Any:
+    """Make players (or one) a group. Raises AuthorError where one is in a group already and `overwrite` is false."""
     state, chosen = _members(session, members)
     if not overwrite:
         for member in chosen:
@@ -257,17 +257,21 @@ def add_to_group(group: Any, members: Any, *, overwrite: bool = False) -> None:
     """Add a player, or several, to a group."""
     if not isinstance(group, Group):
         raise AuthorError(f"add_to_group(group, players): expected a group, found {type(group).__name__}")
-    state, chosen = _members(group.session, [members] if isinstance(members, Player) else members)
+    state, chosen = _members(group.session, members)
     for member in chosen:
         if member.group is not None and member.group is not group and not overwrite:
             raise AuthorError(f"{member!r} is in {member.group!r} already; say overwrite=True to move them")
     state.set_members(group, list(dict.fromkeys([*group.players, *chosen])))
 
 
-def _members(session: Any, members: Iterable[Any]) -> tuple[SessionState, list[Player]]:
+def _members(session: Any, members: Any) -> tuple[SessionState, list[Player]]:
     if not isinstance(session, Session):
         raise AuthorError(f"expected a session as the first argument, found {type(session).__name__}")
-    chosen = list(members)
+    if not isinstance(members, (Player, Iterable)):
+        raise AuthorError(
+            f"expected a player or a list of players as the second argument, found {type(members).__name__}"
+        )
+    chosen = [members] if isinstance(members, Player) else list(members)
     for member in chosen:
         _same_session(session._state, _of(member))
     if len(set(chosen)) != len(chosen):

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promptgrimoire.commands import Cause
@@ -23,6 +25,16 @@ if TYPE_CHECKING:
     from promptgrimoire.runtime.host import Host
 
 log = logging.getLogger("promptgrimoire.author")
+
+_OURS = f"{Path(__file__).parents[1]}{os.sep}"
+
+
+def author_traceback(error: BaseException) -> str:
+    """The traceback from the author's first line on: what called it is ours, and the same every time."""
+    start = error.__traceback__
+    while start is not None and start.tb_frame.f_code.co_filename.startswith(_OURS):
+        start = start.tb_next
+    return "".join(traceback.format_exception(type(error), error, start or error.__traceback__))
 
 
 class Run:
@@ -138,7 +150,7 @@ class Run:
         reference = new_secret()[:8]
         if isinstance(error, Reject):
             return reference
-        text = "".join(traceback.format_exception(error)) if isinstance(error, BaseException) else str(error)
+        text = author_traceback(error)
         inputs = f" with {self.value.decode()}" if self.value not in (b"null", b"[]") else ""
         log.error(
             "[%s] %s failed%s (session %s, %r)\n%s",

@@ -95,9 +95,12 @@ class Failures:
         """The page for an error; what nobody expected is logged under the reference that the page shows."""
         plain, shown = _explain(error), ""
         if plain is BROKEN:
-            shown = getattr(error, "reference", "") or new_reference()  # where the session has reported it, that one
+            reported = getattr(error, "reference", "")  # by the session, with its traceback: not a second time
+            shown = reported or new_reference()
             path = _CREDENTIAL.sub(r"\1-…", request.url.path)
-            logger.error("%s %s failed, reference %s", request.method, path, shown, exc_info=error)
+            logger.error(
+                "%s %s failed, reference %s", request.method, path, shown, exc_info=None if reported else error
+            )
         elif isinstance(error, JournalError):
             logger.error("Storage: %s", error)
         response = self._pages.answer(

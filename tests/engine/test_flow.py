@@ -369,6 +369,8 @@ async def test_evidence_29_a_hook_that_fails_is_shown_to_the_author(
     assert rendering.kind == "held"
     assert host.errors[-1][1:3] == (rendering.reference, "lab/One.templatevars")
     assert rendering.reference in caplog.text
+    assert "in templatevars" in caplog.text
+    assert "/runtime/" not in caplog.text  # the traceback begins with the author's own line
     assert host.state.player(1).fields() == {}
     with pytest.raises(KeyError):
         await server.submit()
