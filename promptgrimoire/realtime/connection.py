@@ -229,10 +229,11 @@ class Reader:
     def take(self, text: bytes) -> bool:
         """Handle a message that comes straight from the socket. False for a hello, which has to be awaited."""
         incoming = self.read(text)
+        if incoming is None:
+            return True
         if type(incoming) is Hello:
             return False
-        if incoming is not None:
-            self.handle(incoming)
+        self.handle(incoming)
         return True
 
     def handle(self, incoming: Incoming) -> None:

@@ -216,6 +216,8 @@ def salvage(text: str | bytes) -> Call | None:
 
 def too_deep(text: str | bytes) -> bool:
     """Whether lists and objects are nested so deeply that what stores and reads them would give up."""
+    if len(text) <= 2 * DEEPEST:  # each level takes two characters
+        return False
     brackets = text.count("[") + text.count("{") if isinstance(text, str) else text.count(b"[") + text.count(b"{")
     if brackets <= DEEPEST:
         return False
