@@ -20,7 +20,7 @@ from tests.engine.stage import Browser, Server, Tab, settle
 
 TORTURE = os.environ.get("GRIMOIRE_TORTURE") == "1"
 DEPTH = 8
-STATES = 20_000 if TORTURE else 130
+STATES = 1_500 if TORTURE else 130
 
 LAB = '''
 class One(Page):

@@ -45,6 +45,9 @@ class Two(Page):
         ran.append("Two.before_once ends")
         player.whole = True
 
+    def after_once(page, player):
+        ran.append("Two.after_once")
+
 class Three(Page):
     """# Three"""
 
@@ -188,6 +191,7 @@ async def test_evidence_24_once_hooks_run_once_for_reloads_double_clicks_and_two
     player = await server.player()
     assert (player.bonus, player.session.entered) == (1, 1)
     await server.submit(1, stay)
+    assert "Two.after_once" not in server.module.ran
     assert await where(server) == "lab/Two"
 
 
@@ -238,6 +242,29 @@ async def test_a_crash_between_leaving_and_entering_is_completed_on_loading(serv
     await server.submit()
     assert await where(server) == "lab/Three"
     submitting.cancel()
+
+
+async def test_a_hook_that_was_cut_off_counts_as_run(serve: Serve) -> None:
+    server = await serve(
+        '''
+        class One(Page):
+            """# One"""
+
+            async def show(page, player):
+                ran.append("show")
+                await gates.wait("show")
+
+        page_order = [One]
+        ''',
+        players=0,
+    )
+    joining = asyncio.ensure_future((await server.host()).join(visitor="me"))
+    await settle()
+    host = await server.restart()
+    assert server.module.ran == ["show"]
+    assert (await server.page()).kind == "page"
+    assert host.state.player(1)._about["hook"] == ""
+    joining.cancel()
 
 
 async def test_a_crash_before_the_first_commit_of_entering_runs_the_hook_again(serve: Serve) -> None:

@@ -118,6 +118,8 @@ class Lab(Page):
     def label(page, player, by: int):
         player.label = f"L{player.id} {by % 3}"
         player.drawn = player.rng.random()
+        player.blob = str(by) * 11_000  # so that a snapshot pauses between records
+        player.session.blob = str(by) * 11_000
 
 def rung(player, text):
     player.session.log.append(text)

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from promptgrimoire.commands import Administered
-from promptgrimoire.journal.base import Journal
+from promptgrimoire.journal.base import Journal, Snapshot
+from promptgrimoire.journal.memory import MemoryJournal
 from promptgrimoire.runtime.activities import Awaited
 from tests.engine.conftest import Serve
 from tests.engine.stage import Server, code_of, settle
@@ -274,6 +275,33 @@ async def test_a_session_touched_while_it_is_put_away_has_one_host(serve: Serve)
     assert old.failure is not None
     assert await late.connect()
     assert await late.ask("later", 1, "y") == 2
+
+
+class SlowToSave(MemoryJournal):
+    """Snapshots take their time."""
+
+    async def save(self, stream: str, snapshot: Snapshot) -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        await super().save(stream, snapshot)
+
+
+async def test_a_request_that_comes_late_to_a_session_being_put_away_gives_it_no_second_writer(serve: Serve) -> None:
+    server = await serve(LAB, journal=SlowToSave())
+    await server.clock.advance(10)
+    old = await server.host()
+    server.gateway._touched.clear()
+    server.gateway._keep_house()
+    await settle(5)
+    loading = asyncio.ensure_future(server.host())
+    await settle(5)
+    late = asyncio.ensure_future(old.join(visitor="late"))
+    await settle(100)
+    new = await loading
+    assert late.exception() is None
+    assert len(new.state.everybody) == 2
+    await new.join(visitor="later")
+    assert (await server.restart()).chain.seq == new.chain.seq
 
 
 async def write_something(server: Server) -> None:

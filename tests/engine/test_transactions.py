@@ -67,7 +67,7 @@ class Lab(Page):
     @live
     def too_large(page, player):
         everything(player)
-        player.big = "x" * 2_000_000
+        player.big = "x" * 20_000_000
 
     @live
     def refuse(page, player, keep: bool = False):
@@ -316,7 +316,7 @@ class Lab(Page):
         try:
             1 / 0
         finally:
-            player.big = "x" * 2_000_000
+            player.big = "x" * 20_000_000
 
     @live
     def original_changed_in_finally(page, player):
