@@ -205,6 +205,7 @@ def salvage(text: str | bytes) -> Call | None:
     try:
         kept = {name: found[name] for name in ("type", "n", "done", "handled", "document") if name in found}
         call = msgspec.convert({**kept, "method": ""}, Call)
+        call.document.encode()
     except (msgspec.ValidationError, UnicodeError):
         return None
     if call.n <= 0:

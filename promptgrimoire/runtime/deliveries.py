@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _RECENT_BYTES = 2_000_000
 _RECENT_SENDS = 10_000
 _TABLES_PER_PLAYER = 64
+_MOST_TABLES = 500
 _PAGE = 500
 
 
@@ -48,7 +49,8 @@ class Mail:
     def _prune(self, newest: CallTable) -> None:
         for nonce, table in list(self.tables.items()):
             in_use = table is newest or table.running or (table.owner is not None and table.owner.sink is not None)
-            if not in_use and (table.stay != newest.stay or not table.outcomes):
+            crowded = len(self.tables) > _MOST_TABLES  # more than any browser leaves behind unsettled
+            if not in_use and (table.stay != newest.stay or not table.outcomes or crowded):
                 del self.tables[nonce]
                 if len(self.tables) <= _TABLES_PER_PLAYER:
                     return
