@@ -112,6 +112,7 @@ UNREADABLE = [
     '{"type": "call", "n": 1e999, "method": "echo"}',
     '{"type": "call", "n": 0, "method": "echo", "args": {"a": [1,}}',
     '{"type": "call", "n": 0, "method": "\\ud800"}',
+    '{"type": "call", "n": 1, "method": "wave", "document": "\\ud800"}',
     '{"type": "handled"}',
     '{"type": "handled", "seq": null}',
     '{"type": "handled", "seq": 1, "kept": {}}',

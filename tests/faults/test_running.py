@@ -76,9 +76,9 @@ async def test_evidence_43_an_edit_while_it_runs_keeps_state_and_what_is_broken_
 def test_evidence_46_an_app_that_does_not_load_is_shown_with_its_error_until_it_does(tmp_path: Path) -> None:
     folder = tmp_path / "apps"
     folder.mkdir()
-    (folder / "good.py").write_text("from promptgrimoire import *\nclass A(Page):\n    pass\npage_order = [A]\n")
+    (folder / "good.py").write_text("from promptgrimoire import *\nclass A(Page):\n    '# A'\npage_order = [A]\n")
     bad = folder / "bad.py"
-    bad.write_text("from promptgrimoire import *\nclass A(Page):\n    pass\npage_order = [Nothing]\n")
+    bad.write_text("from promptgrimoire import *\nclass A(Page):\n    '# A'\npage_order = [Nothing]\n")
     with serving(tmp_path, 1, target=folder, production=False) as server:
         assert server.opened["app"] == "good"
         assert get(server, server.path(1)).status_code == 200
