@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import sqlite3
@@ -162,13 +161,6 @@ def test_evidence_8_a_newer_database_is_refused_and_left_as_it_is(tmp_path: Path
     before = contents(server.database)
     assert "newer" in refused(server)
     assert changed(server.database, before) == []
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write what is read-only; tried as another user below")
-def test_a_database_that_is_read_only_is_refused(tmp_path: Path) -> None:
-    server = made(tmp_path)
-    server.database.chmod(0o400)
-    assert "read-only" in refused(server) or "writable" in server.log()
 
 
 def test_a_table_of_somebody_else_is_refused(tmp_path: Path) -> None:
