@@ -74,6 +74,7 @@ class Flow:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._entering: set[int] = set()
+        self._leaving: dict[int, asyncio.Future[None]] = {}  # player -> the end of leaving a page, under way
 
     @property
     def busy(self) -> bool:
@@ -180,6 +181,8 @@ class Flow:
     def _go_on_now(self, player: Player) -> Entering | None:
         private = self.private(player.id)
         if private._fields.get("moving") is None or private._fields.get("held") or player.id in self._entering:
+            return None
+        if self._host.failure is not None:
             return None
         host = self._host
         run = Entering(host, player, private)
@@ -314,16 +317,18 @@ class Flow:
         data = {name: values for name, values in data.items() if name != CARRIED}
         async with host.calls.turn(player.id, host.settings.grace.submission):
             private = self.private(player.id)
+            while player.id in self._leaving:  # an after_once that takes long: no second Next overtakes it
+                await asyncio.shield(self._leaving[player.id])
             if private._fields.get("stay") != stay or private._fields.get("moving") is not None:
                 await host.durable()
                 return
             label = f"{private._fields.get('page', '')}.after_once"
             cause = Submitted(player.id, stay, submission)
             leaving = self._leave(player, private, stay)
+            mark = self._mark(private, private._fields["position"], "after_once")
             try:
                 await host.perform(cause, player, label, leaving, to_browser(dict(data)))
             except Exception:
-                mark = self._mark(private, private._fields["position"], "after_once")
                 step = Awaited(host, cause, host.activity(player, label))
                 host.step(lambda: self._unfinished(private, mark), step)
                 await host.durable()
@@ -338,7 +343,12 @@ class Flow:
         spec = self.page_of(player)
         if spec is None:
             return  # the end has no Next
-        await self._once(player, private, spec, "after_once", position)
+        ended = self._leaving[player.id] = asyncio.get_running_loop().create_future()
+        try:
+            await self._once(player, private, spec, "after_once", position)
+        finally:
+            del self._leaving[player.id]
+            ended.set_result(None)
         if private._fields["stay"] == stay and private._fields.get("moving") is None:
             self._host.state.writing().assign(private, "moving", position + 1)
 
