@@ -26,7 +26,7 @@ class DirectProtocol(WebSocketsSansIOProtocol):
 
     def attach(self, take: Callable[[bytes], bool]) -> None:
         """See `promptgrimoire.realtime.connection.Direct`."""
-        if self.queue.empty():
+        if self.queue.empty() and not self.frames:  # else the rest of a message is still to come
             self._take = take
 
     def write(self, on_wire: bytes) -> bool:

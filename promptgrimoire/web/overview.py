@@ -48,7 +48,7 @@ class Overview:
         join = f"{address}/s/{host.id}/"
         experiments = self._gateway.experiments
         known = host.app in experiments.names()
-        return self._pages.answer(
+        response = self._pages.answer(
             request,
             "session.html",
             app=host.app,
@@ -64,6 +64,8 @@ class Overview:
             most=SIDE_BY_SIDE,
             development=self._gateway.development,
         )
+        await host.durable()
+        return response
 
     async def multiview_of(self, request: Request) -> Response:
         """POST of `multiview`: picks participants that nobody uses, adds those that are missing, shows them."""
@@ -87,6 +89,7 @@ class Overview:
         """GET of `multiview?players=1,2,3`: these participants side by side. Creates nobody."""
         token, host = await self._host(request)
         players = _listed(request.query_params.get("players", ""), host)
+        await host.durable()
         return self._pages.answer(
             request, "multiview.html", players=players, app=host.app, admin=f"/admin/{token}/", most=SIDE_BY_SIDE
         )

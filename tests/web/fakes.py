@@ -82,6 +82,9 @@ class FakeHost:
     async def visitor_token(self, visitor: str) -> str | None:
         return self.visitors.get(visitor)
 
+    async def durable(self) -> None:
+        """Nothing is ever stored."""
+
     def players(self) -> list[FakePlayer]:
         return self.lines
 

@@ -7,6 +7,7 @@ import re
 import httpx
 import pytest
 
+from promptgrimoire.errors import JournalUnavailable
 from promptgrimoire.settings import Settings
 from tests.web.conftest import Open
 from tests.web.fakes import FakeExperiment, FakeGateway, FakeHost
@@ -62,6 +63,17 @@ async def test_the_overview_shows_link_code_and_players(client: httpx.AsyncClien
     assert "<svg" in answer.text
     assert f"/p/{host.lines[0].token}/" in answer.text
     assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_nobody_is_shown_before_they_are_stored(
+    client: httpx.AsyncClient, host: FakeHost, admin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def durable() -> None:
+        raise JournalUnavailable("the disk is full")
+
+    monkeypatch.setattr(host, "durable", durable)
+    for address in (admin, f"{admin}multiview?players=1"):
+        assert (await client.get(address)).status_code == 503
 
 
 async def test_links_carry_the_public_address(browser: Open, host: FakeHost, admin: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 import uvicorn
 import websockets
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame, Opcode
 
 from promptgrimoire.realtime.protocol import frame
 from promptgrimoire.web.direct import EXTENSION, DirectProtocol
@@ -41,6 +42,7 @@ def test_the_insides_of_uvicorn_are_as_expected() -> None:
     made = DirectProtocol(config, uvicorn.server.ServerState(), {}, _loop=asyncio.new_event_loop())
     made.loop.close()
     assert made.queue.empty()
+    assert made.frames == []
     assert made.writable.is_set()
     assert (made.close_sent, made.disconnected) == (False, False)
 
@@ -93,6 +95,21 @@ async def test_frames_that_come_in_pieces_go_the_usual_way_whole() -> None:
         assert await client.recv() == '"in three pieces"'
         await client.send('"x"')
         assert "x" in str(await client.recv())
+
+
+async def test_a_message_that_comes_in_pieces_is_not_overtaken_by_the_next() -> None:
+    echo = Echo()
+    async with serving(echo, DirectProtocol) as url, websockets.connect(url) as client:
+
+        def write(*frames: Frame) -> None:
+            client.transport.write(b"".join(one.serialize(mask=True) for one in frames))
+
+        write(Frame(Opcode.TEXT, b'"hello"', True), Frame(Opcode.TEXT, b'"in ', False))
+        await client.recv()
+        await asyncio.sleep(0.05)  # the short way would be open by now
+        write(Frame(Opcode.CONT, b'pieces"', True), Frame(Opcode.TEXT, b'"next"', True))
+        assert await client.recv() == '"in pieces"'
+        assert "next" in str(await client.recv())
 
 
 async def test_a_server_without_the_short_way_serves_as_well() -> None:
