@@ -35,7 +35,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     connections: int = 8  # of one player
     outbox_events: int = 1_000  # of one document
     outbox_bytes: int = 1_000_000
-    entry: int = 1_000_000  # one transaction
+    entry: int = 1_000_000  # one transaction, without its large values
+    value: int = 20_000_000  # one value as JSON, where bytes take four thirds of their size
     form: int = 1_000_000  # one submission without uploads
     upload: int = 20_000_000
     players: int = 10_000  # of one session

@@ -71,7 +71,8 @@ class Journal(ABC):
     Guarantees: rows of a stream are durable in the order of their `seq`, without gaps (an append out of order raises
     JournalError at once); a row is either wholly there or not at all; `stored` is called only when the row would
     survive loss of power. Rows of different streams share one commit (group commit), so a slow disk delays everybody
-    equally and nobody alone. Nothing is lost silently: after a failure every listener with unstored rows hears
+    equally and nobody alone. Large values of a row (`row.blobs`) are stored beside it and durable before it is; `read`
+    gives them back with it. Nothing is lost silently: after a failure every listener with unstored rows hears
     `failed`, and appends raise JournalUnavailable until `revive` succeeds.
     """
 
@@ -107,8 +108,12 @@ class Journal(ABC):
         """A stream's index line, newest complete snapshot and last digest; None where there is no such stream."""
 
     @abstractmethod
-    async def read(self, stream: str, *, after: int = 0, limit: int = 1000) -> list[Row]:
-        """Durable rows with seq > after, in order, at most `limit`."""
+    async def read(self, stream: str, *, after: int = 0, limit: int = 1000, large: bool = True) -> list[Row]:
+        """Durable rows with seq > after, in order, at most `limit`, fewer where they have many large values.
+
+        None means that there are no more. `large` is false for whoever does not need large values: then rows come
+        without them. One that is missing or damaged is found out by `decode_row` (JournalDamaged).
+        """
 
     @abstractmethod
     async def save(self, stream: str, snapshot: Snapshot) -> None:

@@ -2,9 +2,9 @@
 
 An entry is two JSON texts. The first, `text`, is the entry's structure: who, when, which fields, which line. The
 second, `values`, is a JSON array with what was written and said: one slot for the cause, one per patch, one per send,
-one for the outcome, in that order (null where a slot has nothing). The digest covers the text and, for each slot, a
-hash salted with a key of that slot: so a value can be deleted later, and the chain still holds. `docs/journal.md`
-describes every byte.
+one for the outcome, in that order (null where a slot has nothing). A large value is stored beside the journal, and its
+slot refers to it. The digest covers the text and, for each slot, a hash salted with a key of that slot: so a value can
+be deleted later, and the chain still holds. `docs/journal.md` describes every byte.
 
 Owns the format and its versions; never does I/O, and never looks into the values.
 """
@@ -21,6 +21,7 @@ import msgspec
 
 from promptgrimoire.commands import Cause
 from promptgrimoire.errors import JournalDamaged, JournalError, JournalTooNew
+from promptgrimoire.journal.large_values import LARGE, Blob, fetch, move_out, slot_name
 from promptgrimoire.state.patches import Patch
 
 FORMAT = 1
@@ -59,7 +60,10 @@ class Outcome(msgspec.Struct, array_like=True, omit_defaults=True):
 
 
 class Entry(msgspec.Struct, omit_defaults=True):
-    """A transaction's record. `seq` counts from 1 without gaps within a stream; `at` is seconds since 1970 (UTC)."""
+    """A transaction's record. `seq` counts from 1 without gaps within a stream; `at` is seconds since 1970 (UTC).
+
+    `blobs` are the slots that refer to a large value; making a row fills it in.
+    """
 
     seq: int
     at: float
@@ -67,11 +71,12 @@ class Entry(msgspec.Struct, omit_defaults=True):
     patches: list[Patch] = []
     sends: list[Send] = []
     outcome: Outcome | None = None
+    blobs: tuple[int, ...] = ()
     format: int = FORMAT
 
 
 class Row(NamedTuple):
-    """An entry as it is stored."""
+    """An entry as it is stored; with it, in `blobs`, the large values that are stored beside it."""
 
     stream: str
     seq: int
@@ -81,6 +86,12 @@ class Row(NamedTuple):
         bytes  # 16 bytes; after `forget_slots`, a JSON array: {"key": hex} of each slot, {"hash": hex} where forgotten
     )
     digest: bytes  # 32 bytes, chained over the previous row's
+    blobs: tuple[Blob, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of all of it."""
+        return len(self.text) + len(self.values) + sum(len(blob.text) for blob in self.blobs)
 
 
 TOMBSTONE = b'{"$":"forgotten"}'
@@ -92,6 +103,8 @@ _SALTS_AT_ONCE = 256
 _KEYS_PER_BLOCK = 4  # a BLAKE2b digest has 64 bytes
 _FIRST_BLOCK = bytes(4)
 _NOTHING_BEFORE = bytes(_DIGEST)  # stands for the digest before the first entry
+_HAS_BLOBS = b'"blobs":['  # nothing else in an entry looks so: quotation marks inside of texts are escaped
+_UNBOUNDED = 2**63
 _FORMAT_FIRST = b'{"format":%d,' % FORMAT  # every entry begins with its format, so that anything can tell it at once
 
 _encode = msgspec.json.Encoder().encode
@@ -113,16 +126,17 @@ class Chain:
     """Makes the rows of one stream, each chained to the one before.
 
     `seq` and `digest` are those of the last row made (0 and b"" before the first). Where a row was made and then not
-    appended, `back_to` takes the chain back to the last row that was.
+    appended, `back_to` takes the chain back to the last row that was. `largest` bounds one value, in bytes of JSON.
     """
 
-    __slots__ = ("_heading", "_next_salt", "_salts", "digest", "seq", "stream")
+    __slots__ = ("_heading", "_next_salt", "_salts", "digest", "largest", "seq", "stream")
 
     def __init__(self, stream: str, seq: int = 0, digest: bytes = b"") -> None:
         self.stream = stream
         self._heading = _heading(stream)
         self._salts = b""
         self._next_salt = 0
+        self.largest = _UNBOUNDED
         self.back_to(seq, digest)
 
     def back_to(self, seq: int, digest: bytes) -> None:
@@ -138,7 +152,7 @@ class Chain:
         """The row of the next entry. `values` are compact JSON texts, one for each slot, b"null" where it has nothing.
 
         Raises JournalError where `entry.seq` leaves a gap, ValueError where the number of values is not that of the
-        slots.
+        slots, TooLarge where one is beyond `largest`. Then the chain is as it was.
         """
         if entry.seq != self.seq + 1:
             raise JournalError(
@@ -149,9 +163,8 @@ class Chain:
             self._salts = os.urandom(_SALT * _SALTS_AT_ONCE)  # one system call for many rows
             position = 0
         self._next_salt = position + _SALT
-        row = _make_row(
-            self.stream, self._heading, entry, values, self.digest, self._salts[position : position + _SALT]
-        )
+        salt = self._salts[position : position + _SALT]
+        row = _make_row(self.stream, self._heading, entry, values, self.digest, salt, self.largest)
         self.seq = entry.seq
         self.digest = row.digest
         return row
@@ -159,7 +172,7 @@ class Chain:
 
 def encode_row(stream: str, entry: Entry, values: list[bytes], previous: bytes) -> Row:
     """One row by itself; `previous` is the digest of the row before it, b"" for the first. See `Chain` for many."""
-    return _make_row(stream, _heading(stream), entry, values, previous, os.urandom(_SALT))
+    return _make_row(stream, _heading(stream), entry, values, previous, os.urandom(_SALT), _UNBOUNDED)
 
 
 def decode_row(
@@ -167,10 +180,15 @@ def decode_row(
 ) -> tuple[Entry, list[msgspec.Raw]]:
     """The entry of a row and its values, one for each slot. Entries of older formats are upgraded.
 
-    Does not check digests (`check_row` does). Raises JournalTooNew, JournalDamaged.
+    Large values are in their slots, where the row has them with it (else the references to them are). Does not check
+    digests (`check_row` does). Raises JournalTooNew, JournalDamaged.
     """
     try:
         values = _decode_slots(row.values)
+        for blob in row.blobs:
+            if blob.problem:
+                raise _damaged(row, f"{_slot_name(row, blob.slot)} {blob.problem}")
+            values[blob.slot] = msgspec.Raw(blob.text)
         if current == FORMAT and row.text.startswith(_FORMAT_FIRST):
             entry = _decode_entry(row.text)
         else:
@@ -207,10 +225,28 @@ def check_row(row: Row, previous: bytes) -> bytes:
     return digest
 
 
+def with_blobs(row: Row, read: Callable[[str, int], bytes]) -> Row:
+    """The row as it was stored, with its large values. What is wrong with one, `decode_row` will raise.
+
+    `read` gives the text of a hash and a size, or raises JournalDamaged.
+    """
+    if _HAS_BLOBS not in row.text:
+        return row
+    try:
+        slots = msgspec.json.decode(row.text, type=_Head).blobs
+        values = _decode_slots(row.values)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return row  # `decode_row` says so
+    inside = [slot for slot in slots if 0 <= slot < len(values) and bytes(values[slot]) != TOMBSTONE]
+    return row._replace(blobs=tuple(fetch(slot, values[slot], read) for slot in inside))
+
+
 def forget_slots(row: Row, slots: set[int]) -> Row:
     """The row without the values of these slots (counted from 0) and without their keys; its digest still holds.
 
-    What remains of a forgotten value is a hash with a key of 128 random bits that exists nowhere any more.
+    What remains of a forgotten value is a hash with a key of 128 random bits that exists nowhere any more. Of a large
+    value this forgets the reference: whoever calls it has to delete the text in the blob store as well, unless another
+    entry refers to it too (nothing does that yet).
     """
     values = [bytes(value) for value in _decode_slots(row.values)]
     beyond = sorted(slot for slot in slots if not 0 <= slot < len(values))
@@ -224,7 +260,8 @@ def forget_slots(row: Row, slots: set[int]) -> Row:
         if secrets[slot].key:
             secrets[slot] = _SlotSecret(hash=_slot_hash(bytes.fromhex(secrets[slot].key), values[slot]).hex())
         values[slot] = TOMBSTONE
-    return row._replace(values=_array(values), salt=_encode(secrets))
+    kept = tuple(blob for blob in row.blobs if blob.slot not in slots)
+    return row._replace(values=_array(values), salt=_encode(secrets), blobs=kept)
 
 
 def slot_count(entry: Entry) -> int:
@@ -237,9 +274,12 @@ class _Head(msgspec.Struct):
 
     format: int
     seq: int
+    blobs: tuple[int, ...] = ()
 
 
-def _make_row(stream: str, heading: bytes, entry: Entry, values: list[bytes], previous: bytes, salt: bytes) -> Row:
+def _make_row(
+    stream: str, heading: bytes, entry: Entry, values: list[bytes], previous: bytes, salt: bytes, largest: int
+) -> Row:
     if len(values) != 2 + len(entry.patches) + len(entry.sends):
         raise ValueError(
             f"stream {stream!r}, entry {entry.seq}: expected {slot_count(entry)} values (cause, {len(entry.patches)}"
@@ -247,9 +287,24 @@ def _make_row(stream: str, heading: bytes, entry: Entry, values: list[bytes], pr
         )
     if entry.format != FORMAT:
         raise ValueError(f"stream {stream!r}, entry {entry.seq}: only format {FORMAT} is written, not {entry.format}")
+    array = _array(values)
+    blobs: tuple[Blob, ...] = ()
+    if len(array) > LARGE:  # one comparison is all that an ordinary entry pays
+        values, blobs = move_out(values, entry.patches, largest)
+        if blobs:
+            entry = msgspec.structs.replace(entry, blobs=tuple(blob.slot for blob in blobs))
+            array = _array(values)
     text = _FORMAT_FIRST + _encode(entry)[1:]
     digest = _chain_digest(heading, text, _hashes_with_salt(salt, values), previous)
-    return Row(stream, entry.seq, text, _array(values), salt, digest)
+    return Row(stream, entry.seq, text, array, salt, digest, blobs)
+
+
+def _slot_name(row: Row, slot: int) -> str:
+    try:
+        entry = _decode_entry(row.text)
+    except (msgspec.DecodeError, UnicodeDecodeError):  # of another format, or damaged itself
+        return f"slot {slot}"
+    return slot_name(slot, entry.patches)
 
 
 def _array(values: list[bytes]) -> bytes:

@@ -11,16 +11,20 @@ from collections import deque
 
 from promptgrimoire.errors import JournalError, JournalUnavailable
 from promptgrimoire.journal.base import Description, Journal, Listener, Loaded, Snapshot, Stream, call_listener
-from promptgrimoire.journal.entries import Row
+from promptgrimoire.journal.blobs import Blobs, MemoryBlobs
+from promptgrimoire.journal.entries import Row, with_blobs
 
 
 class MemoryJournal(Journal):
     """Rows "reach the disk" once per turn of the event loop, all that wait at once, unless `hold` is in force."""
 
-    def __init__(self, *, max_rows: int = 10_000, max_bytes: int = 64 * 1024 * 1024) -> None:
+    def __init__(
+        self, *, max_rows: int = 10_000, max_bytes: int = 64 * 1024 * 1024, blobs: Blobs | None = None
+    ) -> None:
         self._max_rows = max_rows
         self._max_bytes = max_bytes
         # What a disk would keep.
+        self.blobs = blobs or MemoryBlobs()
         self._rows: dict[str, list[Row]] = {}
         self._index: dict[str, Stream] = {}
         self._snapshots: dict[str, Snapshot] = {}
@@ -73,8 +77,8 @@ class MemoryJournal(Journal):
 
     def append(self, listener: Listener, row: Row, description: Description | None = None) -> None:
         self._check_usable()
-        size = len(row.text) + len(row.values)
-        if len(self._waiting) >= self._max_rows or self._bytes_waiting + size > self._max_bytes:
+        size = row.size
+        if len(self._waiting) >= self._max_rows or (self._waiting and self._bytes_waiting + size > self._max_bytes):
             raise JournalUnavailable(
                 f"{len(self._waiting)} entries with {self._bytes_waiting} bytes wait, more than {self._max_rows}"
                 f" entries or {self._max_bytes} bytes are not taken"
@@ -119,9 +123,10 @@ class MemoryJournal(Journal):
         rows = self._rows[stream]
         return Loaded(_copy(line), snapshot, rows[-1].digest)
 
-    async def read(self, stream: str, *, after: int = 0, limit: int = 1000) -> list[Row]:
+    async def read(self, stream: str, *, after: int = 0, limit: int = 1000, large: bool = True) -> list[Row]:
         self._check_open()
-        return self._rows.get(stream, [])[max(after, 0) : max(after, 0) + limit]
+        rows = self._rows.get(stream, [])[max(after, 0) : max(after, 0) + limit]
+        return [with_blobs(row, self.blobs.read) for row in rows] if large else rows
 
     async def save(self, stream: str, snapshot: Snapshot) -> None:
         self._check_usable()
@@ -154,6 +159,8 @@ class MemoryJournal(Journal):
         self._bytes_waiting = 0
         if batch and self._broken is not None and self._failure is None:
             self._failure = self._broken
+        if self._failure is None:
+            self._keep_blobs(batch)
         settled, self._settled = self._settled, []
         for future in settled:
             if not future.done():
@@ -163,10 +170,18 @@ class MemoryJournal(Journal):
         else:
             self._fail(batch, self._failure)
 
+    def _keep_blobs(self, batch: list[tuple[Listener, Row, Description | None]]) -> None:
+        try:
+            for _, row, _ in batch:
+                for blob in row.blobs:
+                    self.blobs.keep(blob.sha256, blob.text)
+        except JournalError as error:
+            self._failure = error
+
     def _store(self, batch: list[tuple[Listener, Row, Description | None]]) -> None:
         highest: dict[int, tuple[Listener, int]] = {}
         for listener, row, description in batch:
-            self._rows.setdefault(row.stream, []).append(row)
+            self._rows.setdefault(row.stream, []).append(row._replace(blobs=()) if row.blobs else row)
             line = self._index.setdefault(row.stream, Stream(row.stream, "", 0.0))
             line.seq = row.seq
             if description is not None:

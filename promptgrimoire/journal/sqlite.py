@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 
 from promptgrimoire.errors import JournalError, JournalUnavailable
 from promptgrimoire.journal.base import Description, Journal, Listener, Loaded, Snapshot, Stream, call_listener
+from promptgrimoire.journal.blobs import Blobs, FolderBlobs
 from promptgrimoire.journal.database import open_for_reading, open_for_writing
 from promptgrimoire.journal.entries import Row
 from promptgrimoire.journal.file_lock import FileLock
@@ -23,10 +24,11 @@ T = TypeVar("T")
 
 
 class SqliteJournal(Journal):
-    """A journal in the file `path` (with `path`-wal, `path`-shm and `path`.lock beside it).
+    """A journal in the file `path` (with `path`-wal, `path`-shm, `path`.lock and the folder `path`.blobs beside it).
 
     `readonly` needs no lock and works while a server runs; `append` and `save` are refused. `max_rows` and `max_bytes`
-    bound what waits to be stored. `patience` is how many seconds another program's lock on the file is waited for.
+    bound what waits to be stored. `blobs` is where large values go, if not into that folder. `patience` is
+    how many seconds another program's lock on the file is waited for.
     All methods belong to the event loop on which `open` ran.
     """
 
@@ -38,12 +40,14 @@ class SqliteJournal(Journal):
         max_rows: int = 10_000,
         max_bytes: int = 64 * 1024 * 1024,
         patience: float = 5.0,
+        blobs: Blobs | None = None,
     ) -> None:
         self.path = Path(path)
         self.readonly = readonly
         self._max_rows = max_rows
         self._max_bytes = max_bytes
         self._patience = patience
+        self._blobs = blobs or FolderBlobs(self.path.with_name(self.path.name + ".blobs"))
         self._lock = FileLock(self.path.with_name(self.path.name + ".lock"))
         self._state: Literal["closed", "open", "closing"] = "closed"
         self._failure: JournalError | None = None
@@ -68,7 +72,7 @@ class SqliteJournal(Journal):
 
     def append(self, listener: Listener, row: Row, description: Description | None = None) -> None:
         tail = self._tails.get(row.stream)
-        size = len(row.text) + len(row.values)
+        size = row.size if row.blobs else len(row.text) + len(row.values)
         if (
             tail is None
             or row.seq != tail + 1
@@ -104,9 +108,9 @@ class SqliteJournal(Journal):
             self._tails[stream] = loaded.stream.seq if loaded else 0
         return loaded
 
-    async def read(self, stream: str, *, after: int = 0, limit: int = 1000) -> list[Row]:
+    async def read(self, stream: str, *, after: int = 0, limit: int = 1000, large: bool = True) -> list[Row]:
         self._check_open()
-        rows: list[Row] = await self._run(lambda tables: tables.read(stream, after, limit))
+        rows: list[Row] = await self._run(lambda tables: tables.read(stream, after, limit, large))
         return rows
 
     async def save(self, stream: str, snapshot: Snapshot) -> None:
@@ -139,7 +143,7 @@ class SqliteJournal(Journal):
     def batch_failed(self, batch: list[Waiting], error: JournalError) -> None:
         if self._failure is None:
             self._failure = error
-        self._settle(len(batch), sum(len(row.text) + len(row.values) for _, row, _ in batch))
+        self._settle(len(batch), sum(row.size for _, row, _ in batch))
         for listener, row, _ in batch:
             self._tails.pop(row.stream, None)  # only what loading finds counts now
             if id(listener) in self._told:
@@ -199,8 +203,8 @@ class SqliteJournal(Journal):
 
     async def _start_writer(self) -> None:
         opened = open_for_reading if self.readonly else open_for_writing
-        path, patience = self.path, self._patience
-        writer = Writer(lambda: Tables(opened(path, patience), path), asyncio.get_running_loop(), self)
+        path, patience, blobs = self.path, self._patience, self._blobs
+        writer = Writer(lambda: Tables(opened(path, patience), path, blobs), asyncio.get_running_loop(), self)
         try:
             self._known = set(await writer.start())
         except asyncio.CancelledError:
@@ -233,7 +237,9 @@ class SqliteJournal(Journal):
     def _check_append(self, row: Row, size: int) -> None:
         """The slow way of `append`: says what is wrong, or that this is the first row of a new stream."""
         self._check_writable()
-        if self._rows_waiting >= self._max_rows or self._bytes_waiting + size > self._max_bytes:
+        # One that is larger than all that may wait is taken where nothing waits: else it could never be stored.
+        full = self._rows_waiting > 0 and self._bytes_waiting + size > self._max_bytes
+        if self._rows_waiting >= self._max_rows or full:
             raise JournalUnavailable(
                 f"{self.path}: {self._rows_waiting} entries with {self._bytes_waiting} bytes wait for the disk, more"
                 f" than {self._max_rows} entries or {self._max_bytes} bytes are not taken; the disk is too slow"

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from promptgrimoire.journal.base import Description, Listener, Loaded, Snapshot, Stream
+from promptgrimoire.journal.blobs import Blobs
 from promptgrimoire.journal.database import find_damage
-from promptgrimoire.journal.entries import Row
+from promptgrimoire.journal.entries import Row, with_blobs
 
 T = TypeVar("T")
 Pieces = Generator[None, None, T]  # pauses at each yield; returns its result
@@ -22,6 +23,7 @@ Waiting = tuple[Listener, Row, Description | None]
 
 _ROWS_PER_PIECE = 200
 _BYTES_PER_PIECE = 1024 * 1024
+_LARGE_AT_ONCE = 32 * 1024 * 1024  # bytes of large values, after which reading gives what it has
 _STREAMS_PER_PIECE = 200
 _ROWS_PER_STATEMENT = 128  # 6 values each: below the 999 variables that every SQLite takes
 _FRAMES_WHEN_IDLE = 1000  # 4 MB of log: folding it in takes a few milliseconds
@@ -56,10 +58,11 @@ _INSERTS = tuple(f"INSERT INTO entries VALUES {', '.join([_ENTRY] * rows)}" for 
 
 
 class Tables:
-    """The journal's tables behind one connection."""
+    """The journal's tables behind one connection, and the blobs beside them."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, blobs: Blobs) -> None:
         self.path = path
+        self._blobs = blobs
         self._connection = connection
         self._frames = 0  # about how many pages were written to the log since it was last folded in
         self._numbers: dict[str, int] = {
@@ -75,7 +78,10 @@ class Tables:
         self._connection.close()
 
     def store(self, batch: list[Waiting]) -> None:
-        """All of it in one commit, or nothing."""
+        """All of it in one commit, or nothing; large values before, as entries must not name what is not there."""
+        for _, row, _ in batch:
+            for blob in row.blobs:
+                self._blobs.keep(blob.sha256, blob.text)
         execute = self._connection.execute
         numbers = self._numbers
         count = len(batch)
@@ -129,7 +135,21 @@ class Tables:
         seq, digest = last or (0, b"")
         return Loaded(Stream(name, app, created, seq, bool(joined), due), snapshot, digest)
 
-    def read(self, name: str, after: int, limit: int) -> Pieces[list[Row]]:
+    def read(self, name: str, after: int, limit: int, large: bool) -> Pieces[list[Row]]:
+        rows = yield from self._rows(name, after, limit)
+        if not large:
+            return rows
+        size = 0
+        for index, row in enumerate(rows):
+            rows[index] = whole = with_blobs(row, self._blobs.read)
+            if whole is not row:
+                size += sum(len(blob.text) for blob in whole.blobs)
+                if size > _LARGE_AT_ONCE:
+                    return rows[: index + 1]
+                yield
+        return rows
+
+    def _rows(self, name: str, after: int, limit: int) -> Pieces[list[Row]]:
         rows: list[Row] = []
         number = self._number(name)
         while number is not None and len(rows) < limit:

@@ -144,7 +144,7 @@ class Writer:
                 failure = failure or self._attempt(tables, lambda: tables.store(self._batch))
                 if failure is None:
                     highest = {id(listener): (listener, row.seq) for listener, row, _ in batch}
-                    size = sum(len(row.text) + len(row.values) for _, row, _ in batch)
+                    size = sum(row.size for _, row, _ in batch)
                     self._tell(self._owner.batch_stored, list(highest.values()), len(batch), size)
                 else:
                     self._tell(self._owner.batch_failed, batch, failure)

@@ -335,7 +335,7 @@ class Deliveries:
         frames: list[tuple[int, FrameText]] = []
         size = 0
         while since < self._recent_floor:
-            rows = await host.journal.read(host.id, after=since, limit=_PAGE)
+            rows = await host.journal.read(host.id, after=since, limit=_PAGE, large=False)
             if not rows:
                 return None
             for row in rows:

@@ -87,6 +87,7 @@ class Host:
         self.watchdog = around.watchdog
         self.settings = around.settings
         self.limits = around.settings.limits
+        chain.largest = self.limits.value
         self.experiment = experiment  # the version that runs now
         self.durable_seq = chain.seq
         self.failure: JournalError | None = None
@@ -180,6 +181,8 @@ class Host:
         volatile: list[tuple[Notice, bytes]] = []
         for said in transaction.said:
             what = said.what
+            if len(said.data) > self.limits.outbox_bytes:
+                raise _too_large_to_send(_event_name(what), len(said.data), self.limits.outbox_bytes)
             if isinstance(what, Notice):
                 sends.append(Send(what.name, what.to, list(what.but), what.where, what.keep, what.sender))
                 texts.append(said.data)
@@ -188,6 +191,8 @@ class Host:
             elif isinstance(what, Leave):
                 sends.append(Send("!go", [what.player]))
                 texts.append(said.data)
+        if len(result) > self.limits.outbox_bytes:
+            raise _too_large_to_send("what was answered", len(result), self.limits.outbox_bytes)
         seq = 0
         if patches or sends or outcome is not None:
             changed = self.changed
@@ -203,7 +208,7 @@ class Host:
                 self.chain.back_to(*before)
                 raise TooLarge(
                     f"one step of {type(cause).__name__} wrote and said {size:,} bytes; "
-                    f"at most {self.limits.entry:,} fit in one entry"
+                    f"at most {self.limits.entry:,} fit in one entry (the setting limits.entry)"
                 )
             try:
                 self.journal.append(self, row, self._description() if framework else None)
@@ -211,7 +216,7 @@ class Host:
                 self.chain.back_to(*before)
                 raise
             seq = entry.seq
-            self.bytes_since_snapshot += size
+            self.bytes_since_snapshot += row.size if row.blobs else size
             if sends or answering is not None:
                 self._untold.append((seq, self.deliveries.committed(seq, sends, texts, answering).go))
         for notice, data in volatile:
@@ -360,3 +365,17 @@ class Host:
     def busy(self) -> bool:
         """Whether author code is under way."""
         return bool(self.tasks.going or self.tasks.calls) or self.calls.busy or self.flow.busy
+
+
+def _event_name(what: Any) -> str:
+    notice = what.notice if isinstance(what, Volatile) else what
+    name = getattr(notice, "name", None)
+    return "a notification" if name is None else f"the event {name!r}"
+
+
+def _too_large_to_send(what: str, size: int, limit: int) -> TooLarge:
+    # Beyond this a browser with a slow connection would be cut off, come back, be sent it again, and so on for ever.
+    return TooLarge(
+        f"{what} has {size:,} bytes as JSON; at most {limit:,} can be sent (the setting limits.outbox_bytes)."
+        " Store what is large, and send where it is"
+    )

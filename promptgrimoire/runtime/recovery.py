@@ -132,15 +132,14 @@ async def rebuild(journal: Journal, stream: str, state: SessionState) -> Rebuilt
         rebuilt.restore(loaded.snapshot)
         seen = {key: seq for key, (seq, _) in loaded.snapshot.records.items()}
         after = loaded.snapshot.mark
-    while True:
-        rows = await journal.read(stream, after=after, limit=_PAGE)
+    while rows := await journal.read(stream, after=after, limit=_PAGE):
         for row in rows:
             _check_next(row, after)
             after = row.seq
             entry, values = decode_row(row)
             rebuilt.apply(entry, values, seen)
-            rebuilt.bytes += len(row.text) + len(row.values)
-        if len(rows) < _PAGE:
+            rebuilt.bytes += row.size
+        if after >= loaded.stream.seq:
             break
         await asyncio.sleep(0)
     if after != loaded.stream.seq:

@@ -28,6 +28,17 @@ def values(seq: int, *, patches: int = 1, sends: int = 0) -> list[bytes]:
     return [item, *[item] * patches, *[b"null"] * sends, b"null"]
 
 
+def large_text(size: int) -> bytes:
+    """JSON of so many bytes."""
+    return b'"' + b"x" * (size - 2) + b'"'
+
+
+def large_row(chain: Chain, size: int) -> Row:
+    """The next row; what it writes has so many bytes."""
+    seq = chain.seq + 1
+    return chain.row(entry(seq), [b"[]", large_text(size), b"null"])
+
+
 class Ear:
     """A listener that writes down what it hears, and the chain of its stream."""
 

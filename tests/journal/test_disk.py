@@ -18,7 +18,7 @@ from promptgrimoire.errors import JournalError, JournalUnavailable
 from promptgrimoire.journal.entries import Chain
 from promptgrimoire.journal.sqlite import SqliteJournal
 from promptgrimoire.journal.verify import verify
-from tests.journal.samples import Ear
+from tests.journal.samples import Ear, large_row
 
 NOBODY = 65534
 
@@ -169,6 +169,33 @@ async def test_a_server_killed_on_a_full_disk_has_lost_nothing(disk: Disk, tmp_p
     assert report.problems == []
     assert report.streams[0].entries >= ear.heard[-1]
     await again.close()
+
+
+async def test_a_disk_that_is_full_during_a_large_value(disk: Disk) -> None:
+    journal = SqliteJournal(disk.folder / "journal.db")
+    await journal.open()
+    ear = Ear("a")
+    journal.append(ear, ear.row())
+    await journal.flush()
+    disk.fill()
+    if isinstance(disk, SmallDisk):  # room for entries, and for a part of the value
+        with (disk.folder / "ballast").open("rb+") as ballast:
+            ballast.truncate(ballast.seek(0, os.SEEK_END) - 400_000)
+    journal.append(ear, large_row(ear.chain, 900_000))
+    with pytest.raises(JournalUnavailable):
+        await journal.flush()
+    assert ("free some space" if isinstance(disk, SmallDisk) else "storage does not work") in str(ear.failures[0])
+    assert list((disk.folder / "journal.db.blobs").rglob("*/*")) == []  # neither it nor a part of it
+    disk.free()
+    await journal.revive()
+    loaded = await journal.load("a")
+    assert loaded is not None
+    assert loaded.stream.seq == 1
+    ear = Ear("a", Chain("a", loaded.stream.seq, loaded.digest))
+    journal.append(ear, large_row(ear.chain, 900_000))
+    await journal.flush()
+    assert (await verify(journal)).problems == []
+    await journal.close()
 
 
 @pytest.fixture
