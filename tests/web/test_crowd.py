@@ -1,9 +1,8 @@
-"""Many at once, against the real server: a class that logs in within a minute, two hundred within ten seconds."""
+"""A class that logs in while somebody works, against the real server. (Two hundred: tests/faults/test_crowd.py.)"""
 
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
@@ -18,25 +17,13 @@ SOURCE = '''
 from promptgrimoire import *
 
 class Desk(Page):
-    """# Desk of {{ player.name }}
-
-    {{ player.secret }}
-    """
-    def jsvars(page, player):
-        return {"secret": player.secret}
-
+    """# Desk of {{ player.name }}"""
     @live
     def work(page, player, text: str):
         player.work.append(text)
         return len(player.work)
 
-    @live
-    def hand_out(page, player):
-        for one in players(player.session):
-            send_to(one, one.secret, event="Secret", keep=True)
-
 def new_player(player):
-    player.secret = f"<{player.id}>"
     player.work = []
 
 page_order = [Desk]
@@ -85,29 +72,8 @@ async def test_evidence_38_thirty_logins_delay_nobodys_work_and_lose_none_of_it(
         assert len(set(await arriving)) == 30
         assert len(waits) > 10
         waits.sort()
-        assert waits[len(waits) // 2] < 0.25  # generous: a brown-out took minutes
-        assert waits[-1] < 3
+        assert waits[len(waits) // 2] < 0.5  # generous: a brown-out took minutes
+        assert waits[-1] < 5
         server.kill_and_restart()
         again = await Participant.enter(server.players[0], stack)
         assert await again.call("work", "after it all") == len(waits) + 1
-
-
-async def test_two_hundred_join_within_ten_seconds_and_each_gets_only_what_is_theirs(server: Server) -> None:
-    start = time.monotonic()
-    links = await join_all(server, 200, gap=0.045)  # the last one comes after nine seconds
-    assert len(set(links)) == 200
-    assert time.monotonic() - start < 20  # on a machine that tests other things beside; alone it is ten
-    async with AsyncExitStack() as stack:
-        people = [await Participant.enter(link, stack) for link in links]
-        secrets = [person.vars["secret"] for person in people]
-        assert sorted(secrets) == sorted(f"<{number}>" for number in range(2, 202))
-        teller = await Participant.enter(server.players[0], stack)
-        await teller.call("hand_out")
-        for person in people:
-            assert await person.event("Secret") == person.vars["secret"]
-        assert [person.events for person in people] == [[]] * 200
-        async with httpx.AsyncClient() as http:
-            for link, secret in list(zip(links, secrets, strict=True))[::10]:
-                page = (await http.get(link)).text
-                shown = re.findall(r"(?:&lt;|<|\\u003[cC])(\d+)(?:&gt;|>|\\u003[eE])", page)
-                assert set(shown) == {secret.strip("<>")}
