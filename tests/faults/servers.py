@@ -146,6 +146,11 @@ class Server:
                 return "\n".join(lines[max(0, number - 5) : number + 60])
         return ""
 
+    def cpu(self) -> float:
+        """Seconds of processor time that it has used: what a loaded machine does not change."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def verify(self) -> str:
         """What `promptgrimoire verify` prints. Raises AssertionError where something is damaged."""
         command = [sys.executable, "-m", "promptgrimoire", "verify", "--database", f"sqlite:///{self.database}"]
