@@ -125,9 +125,13 @@ def _say(
         transaction = state.writing()
     if event is not None and not isinstance(event, str):
         raise AuthorError(f"event: expected a text, found {type(event).__name__}")
+    if event is not None and event.startswith("!"):
+        raise AuthorError(f"event: names that start with '!' are the framework's, found {event!r}")
     if keep and volatile:
         raise AuthorError("keep=True and volatile=True contradict each other")
     to, but = _scope(state, recipients)
+    if keep and where is not None and to is None:  # whoever is there now, wherever they are when it reaches them
+        to, but = [player.id for player in state.everybody if player.id not in but], ()
     if to is not None and where is not None:
         to = [id for id in to if _place_of(state.player(id)) == where]
     text = to_browser(data)
