@@ -31,6 +31,7 @@ AUTHOR_CODE = (
     "authoring.templates:Templates.render",
     "runtime.activities:Run.raised",
     "runtime.call_runs:CallRun.fail",
+    "runtime.calls:Calls._execute",
     "runtime.flow:Flow.page",
     "runtime.gateway:Gateway._go_on",
     "runtime.generators:run_generator",

@@ -17,10 +17,10 @@ class CallTable:
     `outcomes` holds the encoded reply or error of every call that has ended and that the browser has not called
     settled, with the seq of the entry that records it (0 for one that was refused without a record). `running` holds
     the numbers of those that wait or run. `owner` is the live document, `adopters` are those that took over its
-    calls: who is told.
+    calls: who is told. `settled` is the highest number up to which the document has said that all have settled.
     """
 
-    __slots__ = ("_ahead", "adopters", "expected", "outcomes", "owner", "running", "started", "stay")
+    __slots__ = ("_ahead", "adopters", "expected", "outcomes", "owner", "running", "settled", "started", "stay")
 
     def __init__(self, stay: int, expected: int = 1) -> None:
         self.stay = stay
@@ -28,6 +28,7 @@ class CallTable:
         self.outcomes: dict[int, tuple[int, bytes]] = {}
         self.running: set[int] = set()
         self.started: set[int] = set()  # suspended at least once, not ended
+        self.settled = 0
         # What is expected after `expected`, last one first, where the browser has given some up.
         self._ahead: list[int] = []
         self.owner: Any = None
@@ -51,6 +52,7 @@ class CallTable:
 
     def settle(self, done: int) -> None:
         """All calls up to `done` have settled in the browser."""
+        self.settled = max(self.settled, done)
         if self.outcomes:
             for n in [n for n in self.outcomes if n <= done]:
                 del self.outcomes[n]
@@ -58,6 +60,7 @@ class CallTable:
     def resume(self, pending: list[int], next: int) -> None:
         """A document said hello: `pending` have not settled, all other calls below `next` have."""
         waiting = set(pending)
+        self.settled = max(self.settled, min(pending, default=next) - 1)
         for n in [n for n in self.outcomes if n not in waiting]:
             del self.outcomes[n]
         # A number that neither waits nor has ended was never executed, also where a later one was (it did not wait its
@@ -65,6 +68,28 @@ class CallTable:
         ahead = sorted({n for n in pending if n not in self.outcomes and n not in self.running})
         self._ahead = [max(self.expected, next, max(pending, default=0) + 1), *reversed(ahead)]
         self.expected = self._ahead.pop()
+
+    def adopt(self, pending: list[int]) -> None:
+        """Another document of the tab goes on with `pending`, what it knows of this document's calls.
+
+        That may be out of date, and the document may come back: the tab is a copy of another one. So no outcome is
+        forgotten, and nothing is new that this document has settled.
+        """
+        candidates = {n for n in pending if n not in self.outcomes and n not in self.running}
+        if self.owner is None:
+            fresh = {n for n in candidates if n > self.settled}
+        else:  # since it said hello, all that it made is known here
+            fresh = {n for n in candidates if n >= self.expected or n in self._ahead}
+        following = max(self.expected, *self._ahead, *pending, 0)
+        if following in pending:
+            following += 1
+        self._ahead = [following, *sorted(fresh - {following}, reverse=True)]
+        self.expected = self._ahead.pop()
+
+    def skip_to(self, n: int) -> None:
+        """The browser has given up the calls before `n` that were never accepted."""
+        while self.expected < n:
+            self.expected = self._ahead.pop() if self._ahead and self._ahead[-1] <= n else n
 
     def interrupt(self) -> list[int]:
         """After a restart: the calls that had begun and can never end."""
@@ -85,15 +110,17 @@ class CallTableText(msgspec.Struct, array_like=True):
     expected: int
     outcomes: list[tuple[int, int, msgspec.Raw]]
     started: list[int]
+    settled: int = 0
 
     @classmethod
     def of(cls, table: CallTable) -> CallTableText:
         outcomes = [(n, seq, msgspec.Raw(message)) for n, (seq, message) in table.outcomes.items()]
         waiting = table.running - table.started  # not executed yet: should the server end now, they are new
-        return cls(table.stay, min(waiting, default=table.expected), outcomes, sorted(table.started))
+        return cls(table.stay, min(waiting, default=table.expected), outcomes, sorted(table.started), table.settled)
 
     def table(self) -> CallTable:
         table = CallTable(self.stay, self.expected)
         table.outcomes = {n: (seq, bytes(message)) for n, seq, message in self.outcomes}
         table.started = set(self.started)
+        table.settled = self.settled
         return table

@@ -22,11 +22,12 @@ class Sink(Protocol):
 
 
 class Outbox:
-    """Frames that one document has not called handled, oldest first."""
+    """Frames that one document has not called handled, oldest first. Those up to `floor` are not held."""
 
-    __slots__ = ("_bytes", "_frames", "_lost", "overflowed")
+    __slots__ = ("_bytes", "_floor", "_frames", "_lost", "overflowed")
 
-    def __init__(self) -> None:
+    def __init__(self, floor: int = 0) -> None:
+        self._floor = floor
         self._frames: deque[tuple[int, FrameText]] = deque()
         self._bytes = 0
         self._lost = 0  # seq of the newest frame that was not kept
@@ -51,6 +52,10 @@ class Outbox:
             self._bytes -= len(frames.popleft()[1])
         if self.overflowed and seq >= self._lost > 0:
             self.overflowed = False  # sent, and handled, all the same: nothing is missing
+
+    def short_of(self, handled: int) -> bool:
+        """Whether a document that has handled everything up to `handled` misses what is not held here."""
+        return self.overflowed or handled < self._floor
 
     def after(self, seq: int) -> list[tuple[int, FrameText]]:
         return [frame for frame in self._frames if frame[0] > seq]

@@ -116,7 +116,7 @@ class Calls:
                 self._complain(document, call, "gap", "this document was not named in hello.adopts")
                 return
             table = adopted
-        if call.done:
+        if call.done and not call.document:  # whose call was adopted may still wait for what the adopter has settled
             table.settle(call.done)
         if call.handled > document.handled:
             self._host.deliveries.handled(document, call.handled)
@@ -167,7 +167,9 @@ class Calls:
                 if document is None:
                     table.resume(numbers, max(numbers, default=0) + 1)
                     document = Document(one.document, player.id, stay, place, 0, table)
-                for call in one.calls[: self._host.limits.waiting_calls]:
+                for call in sorted(one.calls, key=lambda call: call.n)[: self._host.limits.waiting_calls]:
+                    if call.n > table.expected:
+                        table.skip_to(call.n)  # what has not settled is all here: those between were given up
                     if call.n == table.expected:
                         self.take(document, Call(call.n, call.method, call.args), exempt=True)
 
@@ -220,7 +222,8 @@ class Calls:
         if host.failure is not None:
             return  # this memory is not the truth any more
         name = call.method if len(call.method) <= 100 else call.method[:100] + "…"
-        cause = Called(document.player, table.stay, call.document or document.nonce, call.n, name, call.done)
+        done = 0 if call.document else call.done
+        cause = Called(document.player, table.stay, call.document or document.nonce, call.n, name, done)
         about = player._about
         label = f"{about.get('page', '')}.{name}"
         activity = Activity(host.tasks, player, about.get("app", ""), about.get("round", 0), label)
@@ -229,12 +232,12 @@ class Calls:
         if known is None or not known.options.concurrent:
             run.in_lane = True
             lane.running = run
-        refused = method if isinstance(method, Refused) else None
+        refused: Exception | None = method if isinstance(method, Refused) else None
         arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
         if known is not None:
             try:
                 arguments = known.arguments(call.args, self.resolve)
-            except Refused as error:
+            except Exception as error:  # boundary: author code may run here (a dataclass that checks itself)
                 refused = error
         if refused is not None or known is None:
             assert refused is not None

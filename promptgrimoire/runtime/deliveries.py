@@ -48,9 +48,15 @@ class Mail:
 
     def _prune(self, newest: CallTable) -> None:
         for nonce, table in list(self.tables.items()):
-            in_use = table is newest or table.running or (table.owner is not None and table.owner.sink is not None)
+            in_use = (
+                table is newest
+                or table.running
+                or table.started
+                or (table.owner is not None and table.owner.sink is not None)
+            )
+            unused = not table.outcomes and not table.settled
             crowded = len(self.tables) > _MOST_TABLES  # more than any browser leaves behind unsettled
-            if not in_use and (table.stay != newest.stay or not table.outcomes or crowded):
+            if not in_use and (table.stay != newest.stay or unused or crowded):
                 del self.tables[nonce]
                 if len(self.tables) <= _TABLES_PER_PLAYER:
                     return
@@ -117,6 +123,7 @@ class Deliveries:
         self.mail: dict[int, Mail] = {}
         self.documents: dict[int, dict[str, Document]] = {}  # player -> live documents by nonce
         self._places: dict[tuple[str, int], dict[Document, None]] = {}
+        self._connected: dict[Document, None] = {}  # also those whose stay is over
         self._recent: deque[tuple[int, Send, bytes]] = deque()
         self._recent_bytes = 0
         self._recent_floor = host.chain.seq  # everything after it is in _recent
@@ -237,13 +244,14 @@ class Deliveries:
         document.tab = hello.tab
         self._adopt(mail, document, hello)
         # Everything that is committed from here on finds this document; what was before is in its outbox.
-        resync = document.outbox.overflowed
+        resync = document.outbox.short_of(document.handled)
         if resync:
-            document.outbox = Outbox()
+            document.outbox = Outbox(host.chain.seq)
         await host.durable()
         if document.sink is not None and document.sink is not sink:
             document.sink.close(CloseCode.TAKEOVER, "this document has another connection")
         document.sink = sink
+        self._connected[document] = None
         self._welcome(document, sink, hello, resync)
         return document
 
@@ -287,7 +295,7 @@ class Deliveries:
                 continue
             table = mail.table(adopted.document, hello.stay, min(adopted.pending, default=1))
             if table.owner is None or table.owner.sink is None:
-                table.resume(adopted.pending, max(adopted.pending, default=0) + 1)
+                table.adopt(adopted.pending)
             table.adopters = [other for other in table.adopters if other.sink is not None and other is not document]
             table.adopters.append(document)
             document.adopted[adopted.document] = table
@@ -385,6 +393,7 @@ class Deliveries:
         """The connection is gone. Only the one that is current is forgotten."""
         if document.sink is sink:
             document.sink = None
+            self._connected.pop(document, None)
             if document.stay != self._host.state.player(document.player)._about.get("stay", 0):
                 self.forget(document)
 
@@ -423,11 +432,10 @@ class Deliveries:
         self._end("shutdown", 1012)
 
     def _end(self, reason: str, code: int) -> None:
-        for documents in list(self.documents.values()):
-            for document in list(documents.values()):
-                if document.sink is not None:
-                    document.sink.send(frame(0, [b'{"type":"bye","reason":"%s"}' % reason.encode()]))
-                    document.sink.close(code, reason)
+        for document in list(self._connected):
+            if document.sink is not None:
+                document.sink.send(frame(0, [b'{"type":"bye","reason":"%s"}' % reason.encode()]))
+                document.sink.close(code, reason)
 
 
 def event_message(send: Send, text: bytes, keep: str) -> bytes:

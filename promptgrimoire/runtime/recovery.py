@@ -13,6 +13,7 @@ import msgspec
 
 from promptgrimoire.commands import Called, Connected, Disconnected, EventsHandled, PlayerCreated
 from promptgrimoire.errors import JournalDamaged, JournalError
+from promptgrimoire.ids import hidden
 from promptgrimoire.journal.base import Journal, Snapshot
 from promptgrimoire.journal.entries import Chain, Entry, Row, decode_row
 from promptgrimoire.realtime.calls import INTERRUPTED
@@ -66,7 +67,7 @@ class Rebuilt:
             if seq > seen.get(patch.record, 0):
                 state.apply(patch, value)
         cause = entry.cause
-        if type(cause) is PlayerCreated and seq > seen.get(f"~p{cause.player}", 0):
+        if type(cause) is PlayerCreated and seq > seen.get(f"~p{cause.player}", 0) and _begins(entry, cause.player):
             self.mail.pop(cause.player, None)  # what was said to everybody before they came
         if type(cause) is Called and cause.n and seq > seen.get(f"~p{cause.player}", 0):
             self._call(entry, cause, values[-1])
@@ -112,6 +113,12 @@ class Rebuilt:
                 for n in table.interrupt():
                     message = encode(Error(n, "interrupted", INTERRUPTED))
                     table.end(n, self.chain.seq, message)
+
+
+def _begins(entry: Entry, player: int) -> bool:
+    """Whether a player came to be with this entry; later ones of a `new_player` that waits have the same cause."""
+    record = hidden(f"p{player}")
+    return any(patch.record == record and patch.path == ["token"] for patch in entry.patches)
 
 
 def _order(key: str) -> tuple[int, int]:
