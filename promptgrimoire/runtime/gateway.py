@@ -283,10 +283,27 @@ class Gateway:
                 self._leaving[host.id] = self._spawn(self._put_away(host))
         if self._reviving:
             return
+        self._spawn(self._look_after_storage())
         for session, due in list(self._waking.items()):
             if due <= now:
                 del self._waking[session]
-                self._spawn(self.host(session))
+                self._spawn(self._wake(session))
+
+    async def _wake(self, session: str) -> None:
+        """Load a session that has a deadline; later, where that does not work now."""
+        try:
+            await self.host(session)
+        except JournalUnavailable as error:
+            log.warning("session %s has a deadline, but cannot be loaded yet: %s", session, error)
+            self._waking.setdefault(session, self.clock.now())
+
+    async def _look_after_storage(self) -> None:
+        """Revive it also after a failure that no session had entries in."""
+        try:
+            await self.journal.revive()
+        except JournalError as error:
+            if not self._closing:
+                log.warning("%s", error)
 
     def _spawn(self, coroutine: Any) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(coroutine, context=Context())
@@ -304,12 +321,14 @@ class Gateway:
         self._hosts.pop(host.id, None)
         snapshots = self._snapshots.pop(host.id, None)
         try:
-            await host.close()
-            if snapshots is not None and host.failure is None:
-                await snapshots.finish()
-                if host.bytes_since_snapshot:
-                    await snapshots.take()
-            await host.retire()
+            try:
+                await host.close()
+                if snapshots is not None and host.failure is None:
+                    await snapshots.finish()
+                    if host.bytes_since_snapshot:
+                        await snapshots.take()
+            finally:
+                await host.retire()  # also where the snapshot fails: the session will have another host
         finally:
             due = host.timers.next_due()
             if due is not None:

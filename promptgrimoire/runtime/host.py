@@ -210,10 +210,12 @@ class Host:
                     f"one step of {type(cause).__name__} wrote and said {size:,} bytes; "
                     f"at most {self.limits.entry:,} fit in one entry (the setting limits.entry)"
                 )
+            described = self._described
             try:
                 self.journal.append(self, row, self._description() if framework else None)
             except JournalError:
                 self.chain.back_to(*before)
+                self._described = described
                 raise
             seq = entry.seq
             self.bytes_since_snapshot += row.size if row.blobs else size
@@ -320,6 +322,9 @@ class Host:
 
         What it did is not necessarily durable yet: call `durable()` before telling anybody.
         """
+        if self.failure is not None:
+            coroutine.close()
+            raise JournalUnavailable(str(self.failure))
         run = Awaited(self, cause, self.activity(record, label), value)
 
         def on_task(task: Any) -> None:

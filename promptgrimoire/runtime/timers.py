@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from promptgrimoire.commands import Ticked, TimerFired
-from promptgrimoire.errors import AuthorError
+from promptgrimoire.errors import AuthorError, JournalError
 from promptgrimoire.runtime.activities import Run
 from promptgrimoire.state.records import Record
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from promptgrimoire.runtime.host import Host
 
 log = logging.getLogger("promptgrimoire.timers")
+_PAUSE = 1.0
 
 
 class Timers:
@@ -33,6 +34,7 @@ class Timers:
         self._ticks: dict[str, float] = {}  # @every handler -> when it is due
         self._ticking: set[str] = set()
         self._stopped = False
+        self._not_before = 0.0  # storage did not take what a deadline's handler did: when that is tried again
 
     # ---------------------------------------------------------------- after
 
@@ -98,6 +100,8 @@ class Timers:
                 self._ticks.setdefault(handler.name, now + handler.seconds)
             ticks = [self._ticks[handler.name] for handler in host.experiment.every]
             due = min([*ticks, due] if due is not None else ticks, default=None)
+        if due is not None:
+            due = max(due, self._not_before)
         if due == self._planned and self._handle is not None:
             return
         if self._handle is not None:
@@ -111,14 +115,17 @@ class Timers:
             self._handle.cancel()
             self._handle = None
 
+    def hold_off(self) -> None:
+        """Storage does not take anything at the moment: leave it alone for a while."""
+        self._not_before = self._host.clock.now() + _PAUSE
+
     def _fire(self) -> None:
         self._handle = self._planned = None
         host = self._host
         now = host.clock.now()
         timers = host.state.hidden._fields.get("timers") or {}
-        for key in sorted(
-            (key for key, (due, _, _) in timers.items() if due <= now), key=lambda key: (timers[key][0], int(key))
-        ):
+        ready = [key for key, (due, _, _) in timers.items() if due <= now and now >= self._not_before]
+        for key in sorted(ready, key=lambda key: (timers[key][0], int(key))):
             self._run_timer(key)
         if host.state.online:
             for handler in host.experiment.every:
@@ -171,7 +178,10 @@ class Timers:
 
 
 class _TimerRun(Run):
-    """A deadline's handler. One that fails is not tried again: what it wrote is undone, and the deadline is gone."""
+    """A deadline's handler. One that fails is not tried again: what it wrote is undone, and the deadline is gone.
+
+    Where it is storage that fails, the deadline stays.
+    """
 
     __slots__ = ("_key",)
 
@@ -183,8 +193,10 @@ class _TimerRun(Run):
         host = self.host
         timers = host.state.hidden._fields.get("timers") or {}
         if error is not None and self._key in timers and host.failure is None:
-            run = Run(host, self.cause, self.activity)
-            host.step(lambda: timers.pop(self._key), run)
+            if not isinstance(error, JournalError):
+                host.step(lambda: timers.pop(self._key), Run(host, self.cause, self.activity))
+            if self._key in timers:
+                host.timers.hold_off()
 
 
 class _TickRun(Run):
