@@ -171,7 +171,12 @@ METHODS = ["add", "nested", "wait", "fail", "keep", "group", "move", "timer", "l
 def described(table: CallTable) -> dict[str, Any]:
     return {
         "stay": table.stay,
-        "outcomes": {n: (seq, message) for n, (seq, message) in table.outcomes.items() if seq},
+        # An interrupted call has no entry of its own: its seq is that at which the session was loaded.
+        "outcomes": {
+            n: (0 if b'"interrupted"' in message else seq, message)
+            for n, (seq, message) in table.outcomes.items()
+            if seq
+        },
         "started": set(table.started),
     }
 
