@@ -11,6 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench import memory
+from tests.bench.scale import QUICK
+from tests.bench.servers import Bare
+from tests.bench.workbench import Workbench
+
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = [sys.executable, "-m", "tests.bench", "--quick"]
 TIMEOUT = 240  # seconds; on a quiet machine it takes about fifteen
@@ -76,3 +81,11 @@ def test_ctrl_c_ends_all_servers() -> None:
     assert servers
     assert bench.returncode == 130
     assert [pid for pid in servers if Path(f"/proc/{pid}").exists()] == []
+
+
+async def test_evidence_37_a_participant_costs_kilobytes_not_megabytes(tmp_path: Path) -> None:
+    scale = QUICK._replace(connections=200, memory_settled=0.5)
+    with Bare() as bare:
+        figures = await memory.measure(Workbench(scale, bare, tmp_path))
+    whole = next(figure for figure in figures if figure.name == "joined, page loaded and connected")
+    assert 0 < whole.value < 90, "kB of server memory per participant; the benchmark's target is 45 for 1,000 of them"

@@ -23,8 +23,9 @@ _PAUSE = 1.0
 class Timers:
     """Deadlines of one session.
 
-    Deadlines are in the session's hidden record: `ticks = {handler: due}` of `@every`, and of `after`: `timers = {id: (due, handler, arguments)}`. `@every`
-    handlers run while somebody is here; a handler that still runs when its next turn comes skips that turn.
+    Deadlines are in the session's hidden record: `ticks = {handler: due}` of `@every`, and of `after`: `timers =
+    {id: (due, handler, arguments)}`. `@every` handlers run while somebody is here; a handler that still runs when
+    its next turn comes skips that turn.
     """
 
     def __init__(self, host: Host) -> None:
