@@ -98,6 +98,17 @@ async def test_a_recording_of_5_mb_survives_restarts(serve: Serve, journal: Jour
     assert [change.value for change in await host.state.player(1).history("audio")] == [recording]
 
 
+async def test_a_session_with_more_large_values_than_are_read_at_once_loads_whole(serve: Serve, tmp_path: Path) -> None:
+    server = await serve(LAB, journal=SqliteJournal(tmp_path / "one.sqlite3"))
+    one = await server.opened()
+    for _ in range(4):
+        assert await one.ask("write", 12_000_000) == 12_000_000
+    assert await one.ask("write", 10) == 10
+    host = await restart_from_entries(server)
+    assert host.state.player(1).text == "ä" * 5
+    assert await server.gateway.host(server.session) is host
+
+
 async def test_a_large_answer_is_the_same_when_asked_again_after_a_crash(serve: Serve, journal: Journal) -> None:
     server = await serve(LAB, journal=journal)
     one = await server.opened()
