@@ -33,7 +33,6 @@ AUTHOR_CODE = (
     "runtime.call_runs:CallRun.fail",
     "runtime.calls:Calls._execute",
     "runtime.flow:Flow.page",
-    "runtime.gateway:Gateway._go_on",
     "runtime.generators:run_generator",
     "runtime.segments:Segments._call",
     "runtime.segments:_Stepped.advance",

@@ -80,10 +80,9 @@ class CallTable:
             fresh = {n for n in candidates if n > self.settled}
         else:  # since it said hello, all that it made is known here
             fresh = {n for n in candidates if n >= self.expected or n in self._ahead}
-        following = max(self.expected, *self._ahead, *pending, 0)
-        if following in pending:
-            following += 1
-        self._ahead = [following, *sorted(fresh - {following}, reverse=True)]
+        last = max(pending, default=0)
+        following = {n for n in (self.expected, *self._ahead) if n > last} or {last + 1}
+        self._ahead = sorted(fresh | following, reverse=True)
         self.expected = self._ahead.pop()
 
     def skip_to(self, n: int) -> None:

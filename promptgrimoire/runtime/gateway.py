@@ -15,6 +15,7 @@ from promptgrimoire.errors import GrimoireError, JournalDamaged, JournalError, J
 from promptgrimoire.ids import new_secret, new_session_id, session_of
 from promptgrimoire.journal.base import Description, Journal, Stream
 from promptgrimoire.journal.entries import Chain, Entry
+from promptgrimoire.runtime.activities import Awaited
 from promptgrimoire.runtime.clock import Clock
 from promptgrimoire.runtime.flow import Frame
 from promptgrimoire.runtime.history import History
@@ -201,7 +202,7 @@ class Gateway:
         self._take_over(host, rebuilt)
         self._hosts[session_id] = host
         self._snapshots[session_id] = Snapshots(host)
-        await self._go_on(host, experiment)
+        self._go_on(host, experiment)
         return host
 
     def _take_over(self, host: Host, rebuilt: Rebuilt) -> None:
@@ -212,7 +213,7 @@ class Gateway:
             host.attendance.restored(player)
         host.timers.restored()
 
-    async def _go_on(self, host: Host, experiment: Experiment) -> None:
+    def _go_on(self, host: Host, experiment: Experiment) -> None:
         """What was under way when the server stopped."""
         hook = experiment.hooks.get("restart")
         if hook is not None:
@@ -222,13 +223,11 @@ class Gateway:
                 if hook.is_async:
                     await result
 
-            try:
-                await host.perform(Restarted(), host.state.session, "restart", restarting())
-            except JournalError as error:
-                host.failed(error)
-                raise
-            except Exception:
-                log.exception("restart(session) of session %s failed", host.id)
+            run = _Restarting(host, Restarted(), host.activity(host.state.session, "restart"))
+            host.start(restarting(), run, host.tasks.keep)  # nobody waits for what it waits for
+            if isinstance(run.error, JournalError):
+                host.failed(run.error)
+                raise run.error
         for player in host.state.everybody:
             if host.flow.private(player.id)._fields.get("moving") is not None:
                 host.flow.go_on(player)
@@ -368,6 +367,17 @@ class Gateway:
             await asyncio.wait([over])
         finally:
             alarm.cancel()
+
+
+class _Restarting(Awaited):
+    """`restart(session)`."""
+
+    __slots__ = ()
+
+    def fail(self, transaction: Transaction, error: BaseException) -> int:
+        if not isinstance(error, JournalError | asyncio.CancelledError):
+            self.report(error)
+        return self._commit(transaction)
 
 
 class _Alone:

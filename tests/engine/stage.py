@@ -248,6 +248,13 @@ class Tab:
         self.kept: list[str] = []
         self.calls: dict[str, tuple[int, dict[int, tuple[str, list[Any]]]]] = {}  # document -> (stay, calls)
 
+    def duplicate(self) -> Tab:
+        """What "Duplicate tab" makes of it: a copy, which from now on knows nothing of the original."""
+        copy = Tab()
+        copy.kept = list(self.kept)
+        copy.calls = {document: (stay, dict(calls)) for document, (stay, calls) in self.calls.items()}
+        return copy
+
 
 _nonces = itertools.count(1)
 

@@ -17,7 +17,7 @@ from promptgrimoire.realtime.protocol import Call
 from promptgrimoire.runtime.activities import Awaited
 from promptgrimoire.settings import Limits, Settings
 from tests.engine.conftest import Serve
-from tests.engine.stage import Tab, code_of, settle
+from tests.engine.stage import code_of, settle
 
 LAB = '''
 from dataclasses import dataclass
@@ -71,14 +71,6 @@ def raw(*arguments: object) -> Any:
     return msgspec.Raw(json.dumps(arguments).encode())
 
 
-def duplicate(tab: Tab) -> Tab:
-    """What "Duplicate tab" does: session storage is copied."""
-    copy = Tab()
-    copy.kept = list(tab.kept)
-    copy.calls = {document: (stay, dict(calls)) for document, (stay, calls) in tab.calls.items()}
-    return copy
-
-
 # ---------------------------------------------------------------- calls
 
 
@@ -117,7 +109,7 @@ async def test_evidence_12_a_duplicated_tab_makes_no_call_again_that_its_origina
     one = await server.opened()
     slow = one.invoke("slow", "mine")
     await settle()
-    two = await server.opened(1, duplicate(one.tab))  # adopts the call that runs
+    two = await server.opened(1, one.tab.duplicate())  # adopts the call that runs
     two.lose()
     server.gates.open("mine")
     await settle()
@@ -135,7 +127,7 @@ async def test_evidence_12_a_duplicated_tab_loses_no_outcome_that_its_original_w
     one = await server.opened()
     one.invoke("slow", "mine")
     await settle()
-    two = await server.opened(1, duplicate(one.tab))
+    two = await server.opened(1, one.tab.duplicate())
     two.lose()
     server.gates.open("mine")
     await settle()
@@ -161,7 +153,7 @@ async def test_a_duplicated_tab_makes_no_settled_call_again_after_a_restart(serv
     one = await server.opened()
     slow = one.invoke("slow", "mine")
     await settle()
-    two = await server.opened(1, duplicate(one.tab))
+    two = await server.opened(1, one.tab.duplicate())
     two.lose()
     server.gates.open("mine")
     await settle()
@@ -421,3 +413,37 @@ async def test_evidence_24_a_second_next_does_not_overtake_an_after_once_that_ta
     server.gates.open("llm")
     await asyncio.gather(first, second)
     assert server.module.ran == ["begun", "ended", "two"]
+
+
+# ---------------------------------------------------------------- loading
+
+
+async def test_evidence_19_nobody_waits_for_a_restart_hook_that_takes_long(serve: Serve) -> None:
+    server = await serve(
+        '''
+        class Lab(Page):
+            """# Lab"""
+
+        def new_session(session):
+            after(60, rung, session)
+
+        def rung(session):
+            session.rung = True
+
+        async def restart(session):
+            session.restarts = session.get("restarts", 0) + 1
+            while True:
+                await gates.wait("never")
+
+        page_order = [Lab]
+        '''
+    )
+    await server.crash()
+    await server.start()
+    loading = asyncio.ensure_future(server.gateway.host(server.session))
+    await settle()
+    assert loading.done()
+    assert loading.result().state.session.restarts == 1
+    assert loading.result().busy
+    await server.clock.advance(61)
+    assert loading.result().state.session.rung is True
