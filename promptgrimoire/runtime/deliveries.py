@@ -248,6 +248,8 @@ class Deliveries:
         if resync:
             document.outbox = Outbox(host.chain.seq)
         await host.durable()
+        if host.closing:  # meanwhile: nobody would answer here
+            raise JournalUnavailable("this session is being put away")
         if document.sink is not None and document.sink is not sink:
             document.sink.close(CloseCode.TAKEOVER, "this document has another connection")
         document.sink = sink

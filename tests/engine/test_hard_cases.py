@@ -447,3 +447,23 @@ async def test_evidence_19_nobody_waits_for_a_restart_hook_that_takes_long(serve
     assert loading.result().busy
     await server.clock.advance(61)
     assert loading.result().state.session.rung is True
+
+
+async def test_a_browser_that_comes_while_its_session_is_put_away_is_not_left_at_the_old_one(serve: Serve) -> None:
+    server = await serve(LAB)
+    one = server.browser()
+    await one.load()
+    host = await server.host()
+    server.journal.hold()
+    player = host.state.player(1)
+    host.step(lambda: setattr(player, "n", 1), Awaited(host, Administered("test", "test"), host.activity(player, "t")))
+    connecting = asyncio.ensure_future(one.connect())
+    await settle()
+    leaving = asyncio.ensure_future(server.gateway._put_away(host))
+    await settle()
+    server.journal.release()
+    await leaving
+    assert not await connecting
+    assert one.byes == ["storage"]
+    assert await one.connect()
+    assert await one.ask("add") == 1
