@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promptgrimoire.commands import Cause
@@ -19,22 +16,13 @@ from promptgrimoire.context import Activity
 from promptgrimoire.errors import JournalError, Reject
 from promptgrimoire.ids import new_secret
 from promptgrimoire.journal.entries import Outcome
+from promptgrimoire.runtime.tracebacks import author_traceback
 from promptgrimoire.state.transaction import Transaction
 
 if TYPE_CHECKING:
     from promptgrimoire.runtime.host import Host
 
 log = logging.getLogger("promptgrimoire.author")
-
-_OURS = f"{Path(__file__).parents[1]}{os.sep}"
-
-
-def author_traceback(error: BaseException) -> str:
-    """The traceback from the author's first line on: what called it is ours, and the same every time."""
-    start = error.__traceback__
-    while start is not None and start.tb_frame.f_code.co_filename.startswith(_OURS):
-        start = start.tb_next
-    return "".join(traceback.format_exception(type(error), error, start or error.__traceback__))
 
 
 class Run:

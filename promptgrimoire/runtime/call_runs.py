@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from promptgrimoire.authoring.live import LiveMethod
 from promptgrimoire.commands import Called
 from promptgrimoire.context import Activity
-from promptgrimoire.errors import AuthorError, JournalError, Refused, Reject
+from promptgrimoire.errors import AuthorError, JournalError, NotSerialisable, Refused, Reject
 from promptgrimoire.journal.entries import Outcome
 from promptgrimoire.realtime.calls import INTERRUPTED, CallTable
 from promptgrimoire.realtime.outbox import Document
@@ -88,7 +88,11 @@ class CallRun(Run):
             self.host.changed.add(f"~p{self.document.player}")
 
     def finish(self, transaction: Transaction, value: object) -> int:
-        result = to_browser(value)
+        try:
+            result = to_browser(value)
+        except NotSerialisable as problem:
+            where = "" if self.method is None else f"{self.method.where}: what {self.method.name} returns: "
+            raise NotSerialisable(f"{where}{problem}") from None
         message = b'{"type":"reply","n":%d,"ok":%s}' % (self.call.n, result)
         return self._end(transaction, Outcome("ok"), result, message)
 

@@ -22,6 +22,7 @@ from promptgrimoire.runtime.history import History
 from promptgrimoire.runtime.host import Host, Surroundings
 from promptgrimoire.runtime.recovery import Rebuilt, Snapshots, rebuild
 from promptgrimoire.runtime.segments import Segments
+from promptgrimoire.runtime.tracebacks import is_author
 from promptgrimoire.runtime.versions import Experiments
 from promptgrimoire.runtime.watchdog import Watchdog
 from promptgrimoire.settings import Settings
@@ -47,7 +48,7 @@ class Gateway:
         self.development = settings.development
         loop = asyncio.get_running_loop()
         self.segments = Segments(loop)
-        watchdog = Watchdog(settings.grace.watchdog)
+        watchdog = Watchdog(settings.grace.watchdog, is_author=is_author)
         self._around = Surroundings(journal, clock, self.segments, watchdog, settings, frame)
         self._hosts: dict[str, Host] = {}
         self._loading: dict[str, asyncio.Future[Host]] = {}
