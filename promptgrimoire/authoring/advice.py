@@ -22,7 +22,6 @@ _CALLS: Mapping[str, str] = MappingProxyType(
         "httpx.post": _BLOCKS,
         "subprocess.run": _BLOCKS,
         "heapq": "changes a stored list behind its back; sort it, or assign a new list",
-        "bisect.insort": "changes a stored list behind its back; append and sort, or assign a new list",
     }
 )
 _CHANGES = frozenset(
@@ -56,11 +55,14 @@ def warnings(tree: ast.Module) -> Iterator[tuple[int, str]]:
         for target in node.targets
         if isinstance(target, ast.Name)
     }
+    coroutines = {node.name for node in tree.body if isinstance(node, ast.AsyncFunctionDef)}
     for function in _functions(tree):
         local = _local_names(function)
         for node in ast.walk(function):
             if isinstance(node, ast.Call):
                 yield from _call(node, names, local)
+            if isinstance(node, ast.Expr) and _called(node.value) in coroutines - local:
+                yield node.lineno, _not_carried_out(ast.unparse(node.value), str(_called(node.value)))
             if isinstance(node, ast.Global):
                 yield node.lineno, _global(", ".join(node.names))
             if isinstance(node, ast.stmt | ast.Call) and _changed_name(node) in containers - local:
@@ -122,8 +124,7 @@ def _call(node: ast.Call, names: Mapping[str, str], local: set[str]) -> Iterator
     advice = _CALLS.get(meant) or (_CALLS.get(meant.partition(".")[0]) if "." in meant else None)
     if advice is None:
         return
-    stores = meant.startswith(("heapq.", "bisect."))
-    if not stores or (node.args and _is_field(node.args[0])):
+    if not meant.startswith("heapq.") or (node.args and _is_field(node.args[0])):
         yield node.lineno, f"{written}() {advice}"
 
 
@@ -178,6 +179,14 @@ def _is_field(node: ast.expr) -> bool:
     while isinstance(root, ast.Attribute):
         root = root.value
     return isinstance(root, ast.Name) and root.id in _STORES
+
+
+def _called(node: ast.expr) -> str | None:
+    return node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else None
+
+
+def _not_carried_out(written: str, name: str) -> str:
+    return f"{name} is async and does not run this way; write await {written}, or spawn({written})"
 
 
 def _global(names: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from promptgrimoire.authoring import order
 from promptgrimoire.authoring.checks import Report, hook_of
 from promptgrimoire.authoring.live import options_of
-from promptgrimoire.authoring.pages import BUILT_IN_PAGES, Hook, HookKind, Page, PlayerContext
+from promptgrimoire.authoring.pages import BUILT_IN_PAGES, HOOK_KINDS, Hook, HookKind, Page, PlayerContext
 from promptgrimoire.authoring.schedule import EveryHandler, interval_of
 from promptgrimoire.authoring.source import Source
 from promptgrimoire.authoring.vocabulary import LATER_MODULE_HOOKS, MODULE_HOOKS, MODULE_VALUES, OTREE_MODULE, near_miss
@@ -89,6 +89,8 @@ def _check_names(module: ModuleType, source: Source, report: Report) -> None:
             report.error(where, f"{name} is oTree's name; here it is: {OTREE_MODULE[name]}")
         elif options_of(value) is not None:
             report.error(where, f"{name}: a @live method belongs into a page; indent it below its class")
+        elif name in HOOK_KINDS and isinstance(value, FunctionType) and "page" in value.__code__.co_varnames[:1]:
+            report.error(where, f"{name}: belongs to a page; move it into the class (indent it)")
         elif name in LATER_MODULE_HOOKS and callable(value):
             report.warn(where, f"{name} has no effect yet: it comes with a later version")
         if name.startswith("_") or name in functions or name in MODULE_VALUES or isinstance(node, ast.ClassDef):

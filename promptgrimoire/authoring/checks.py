@@ -23,7 +23,7 @@ from promptgrimoire.authoring.pages import BUILT_IN_PAGES, HOOK_KINDS, Hook, Hoo
 from promptgrimoire.authoring.schedule import interval_of
 from promptgrimoire.authoring.source import Source
 from promptgrimoire.authoring.templates import OWN_TEMPLATES, PageTemplate, Templates
-from promptgrimoire.authoring.vocabulary import ATTRIBUTES, OTREE_MEMBERS, near_miss
+from promptgrimoire.authoring.vocabulary import ATTRIBUTES, MODULE_HOOKS, OTREE_MEMBERS, near_miss
 
 _INVOKE = re.compile(r"""\b(?:grimoire|uproot)\.(?:invoke|send)\(\s*["'](\w+)["']""")
 _NEXT_VERSION = "comes with the next version; remove it until then"
@@ -136,7 +136,8 @@ def hook_of(kind: HookKind, function: Callable[..., Any], page: type[Page] | Non
     except TypeError:
         fits = False
     if not fits:
-        report.error(member.at, f"{member.full}: expected ({', '.join(expected)}), found ({', '.join(names)})")
+        forms = f"({', '.join(expected)})" + "".join(f" or ({', '.join((*expected, one))})" for one in kind.optional)
+        report.error(member.at, f"{member.full}: expected {forms}, found ({', '.join(names)})")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         report.error(member.at, f"{member.full}: a hook returns its value and cannot yield; write return")
     is_async = inspect.iscoroutinefunction(function)
@@ -192,6 +193,11 @@ def _check_other(member: _Member, function: Any, members: dict[str, _Member], re
         return
     if function is not None and interval_of(function) is not None:
         report.error(member.at, f"{member.full}: @every belongs to a function of the module, def {name}(session)")
+    if function is not None and name in MODULE_HOOKS:
+        mend = f"def {name}({', '.join(MODULE_HOOKS[name][0])})"
+        report.error(
+            member.at, f"{member.full}: belongs to the module, not to a page; move it out of the class: {mend}"
+        )
     near = near_miss(name, [*HOOK_KINDS, *ATTRIBUTES])
     if near is not None and near not in members:
         report.error(member.at, f"{member.full}: did you mean '{near}'? Otherwise choose a less similar name")

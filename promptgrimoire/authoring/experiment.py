@@ -228,6 +228,8 @@ def _why_not_imported(failed: ImportFailed, sources: dict[str, Source]) -> str:
             known += getattr(sys.modules.get(face), "__all__", ())
         near = difflib.get_close_matches(unknown[1], known, 1)
         return text + (f"; did you mean '{near[0]}'?" if near else "; define it above, or import it")
+    if isinstance(problem, ModuleNotFoundError) and (problem.name or "").partition(".")[0] in ("otree", "uproot"):
+        return f"{text}; write from promptgrimoire import *"
     if isinstance(problem, ModuleNotFoundError):
         return f"{text}; install it, or correct the name"
     if isinstance(problem, SystemExit):

@@ -61,6 +61,24 @@ MISTAKES = {
         "game/__init__.py:5",
         ("did you mean 'before_once'",),
     ),
+    "hook of the module in a page": Mistake(
+        f"{STAR}{PAGE}    def new_player(player):\n        player.x = 1\n{ORDER}",
+        "game/__init__.py:5",
+        ("Start.new_player: belongs to the module", "def new_player(player)"),
+    ),
+    "hook of a page in the module": Mistake(
+        f"{STAR}{PAGE}{ORDER}def before_once(page, player):\n    player.x = 1\n",
+        "game/__init__.py:7",
+        ("before_once: belongs to a page", "move it into the class"),
+    ),
+    "oTree's import": Mistake(
+        f"from otree.api import *\n{PAGE}{ORDER}", "game/__init__.py:1", ("write from promptgrimoire import *",)
+    ),
+    "unknown parameter of on_disconnect": Mistake(
+        f"{STAR}{PAGE}{ORDER}def on_disconnect(player, why):\n    player.x = 1\n",
+        "game/__init__.py:7",
+        ("expected (player) or (player, reason), found (player, why)",),
+    ),
     "oTree's is_displayed": Mistake(
         f"{STAR}{PAGE}    @staticmethod\n    def is_displayed(player):\n        return True\n{ORDER}",
         "game/__init__.py:6",
@@ -357,10 +375,10 @@ WARNINGS = {
         "    def show(page, player):\n        heapq.heappush(player.session.book, 1)\n",
         "behind its back",
     ),
-    "insort": (
-        "from bisect import insort\n",
-        "    def show(page, player):\n        insort(player.book, 1)\n",
-        "behind its back",
+    "coroutine that nobody awaits": (
+        "async def ring(session): ...\n",
+        "    def show(page, player):\n        ring(player.session)\n",
+        "write await ring(player.session), or spawn(ring(player.session))",
     ),
     "call of an unknown live method": (
         "\n",
@@ -389,6 +407,14 @@ def test_author_warning(name: str, loaded: Loaded) -> None:
 def test_local_names_are_no_globals(loaded: Loaded) -> None:
     code = f"{STAR}log = []\n{PAGE}    def show(page, player):\n        log = []\n"
     code += f"        log.append(1)\n        return log\n{ORDER}"
+    assert loaded(code).warnings == ()
+
+
+def test_insort_and_helpers_named_like_hooks_are_fine(loaded: Loaded) -> None:
+    """insort records what it inserts, as values.md says; without `page` a function of the module is no hook."""
+    code = f"{STAR}from bisect import insort\n{PAGE}    def show(page, player):\n        insort(player.book, 1)\n"
+    code += f"{ORDER}def show(text):\n    return text\nasync def ring(session): ...\n"
+    code += "async def restart(session):\n    await ring(session)\n    spawn(ring(session))\n"
     assert loaded(code).warnings == ()
 
 
