@@ -11,7 +11,7 @@ import asyncio
 import logging
 import sys
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Hashable, Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import Context
 from typing import Any, Protocol
@@ -38,6 +38,7 @@ from promptgrimoire.realtime.protocol import (
 )
 from promptgrimoire.settings import Limits
 
+_LATEST = 100  # kinds of volatile frames that wait for a slow reader
 log = logging.getLogger("promptgrimoire.connection")
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -77,7 +78,18 @@ class Direct(Protocol):
 class Connection:
     """The sending side of one socket (a Sink)."""
 
-    __slots__ = ("_asgi_send", "_backlog", "_backlog_bytes", "_bound", "_closed", "_direct", "_limit", "_loop", "_task")
+    __slots__ = (
+        "_asgi_send",
+        "_backlog",
+        "_backlog_bytes",
+        "_bound",
+        "_closed",
+        "_direct",
+        "_latest",
+        "_limit",
+        "_loop",
+        "_task",
+    )
 
     def __init__(self, send: Send, limits: Limits, direct: Direct | None = None) -> None:
         self._asgi_send = send
@@ -86,6 +98,7 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._backlog: deque[MutableMapping[str, Any]] | None = None  # None: nothing waits
         self._backlog_bytes = 0
+        self._latest: dict[Hashable, FrameText] = {}  # volatile frames, while something waits
         self._closed = False
         self._task: asyncio.Task[None] | None = None
 
@@ -107,6 +120,13 @@ class Connection:
             self.close(CloseCode.SLOW, "too slow")
             return
         self._backlog.append({"type": "websocket.send", "text": str(text)})
+
+    def send_latest(self, key: Hashable, text: FrameText) -> None:
+        """Send a frame that is worthless when late: for a slow reader the newest of each key is all that waits."""
+        if self._backlog is None:
+            self.send(text)
+        elif key in self._latest or len(self._latest) < _LATEST:
+            self._latest[key] = text
 
     @contextmanager
     def catching_up(self) -> Iterator[None]:
@@ -151,14 +171,18 @@ class Connection:
         assert backlog is not None
         try:
             await _Resumed(coroutine, waits_for)
-            while backlog:
-                message = backlog.popleft()
-                self._backlog_bytes -= len(message.get("text", ""))
+            while backlog or self._latest:
+                if backlog:
+                    message = backlog.popleft()
+                    self._backlog_bytes -= len(message.get("text", ""))
+                else:
+                    message = {"type": "websocket.send", "text": str(self._latest.pop(next(iter(self._latest))))}
                 await self._asgi_send(message)
         except Exception:  # the transport is gone; the receive loop hears of it
             self._closed = True
         finally:
             self._backlog = None
+            self._latest.clear()
             self._limit = self._bound
             self._backlog_bytes = 0
             self._task = None

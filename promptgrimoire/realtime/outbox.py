@@ -7,6 +7,7 @@ told to start afresh, never silently short.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Hashable
 from typing import Protocol
 
 from promptgrimoire.realtime.calls import CallTable
@@ -17,6 +18,8 @@ class Sink(Protocol):
     """Where frames go: one connection. Both return at once and raise nothing."""
 
     def send(self, text: FrameText) -> None: ...
+
+    def send_latest(self, key: Hashable, text: FrameText) -> None: ...
 
     def close(self, code: int, reason: str) -> None: ...
 

@@ -127,7 +127,6 @@ class Deliveries:
         self._recent: deque[tuple[int, Send, bytes]] = deque()
         self._recent_bytes = 0
         self._recent_floor = host.chain.seq  # everything after it is in _recent
-        self._newest_volatile: dict[tuple[Document, str | None, int], str] = {}
 
     def of(self, player: int) -> Mail:
         mail = self.mail.get(player)
@@ -212,7 +211,7 @@ class Deliveries:
         return [document for document in here if document.player not in but]
 
     def volatile(self, notice: Notice, data: bytes) -> Callable[[], None]:
-        """Nothing stored, dropped for whoever is slow."""
+        """Nothing stored; for whoever is slow, the newest of each event and sender is all that waits."""
         send = Send(notice.name, notice.to, list(notice.but), notice.where)
         documents = self._recipients(send)
         text = frame(0, [event_message(send, data, "")])
@@ -220,7 +219,7 @@ class Deliveries:
         def go() -> None:
             for document in documents:
                 if document.sink is not None:
-                    document.sink.send(text)
+                    document.sink.send_latest((notice.name, notice.sender), text)
 
         return go
 

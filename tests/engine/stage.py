@@ -1,7 +1,8 @@
-"""A whole server in one process, for tests: a gateway on a real journal, a clock that is moved by hand, scripted browsers.
+"""A whole server in one process: a gateway on a real journal, a clock that is moved by hand, scripted browsers.
 
-Owns no mechanism of the engine. A `Browser` does what the protocol asks of a client: remembers what it has handled before it
-dispatches, acknowledges, keeps calls until they are settled, sends them again, adopts those of the document before it in its tab.
+Owns no mechanism of the engine. A `Browser` does what the protocol asks of a client: remembers what it has handled
+before it dispatches, acknowledges, keeps calls until they are settled, sends them again, adopts those of the document
+before it in its tab.
 """
 
 from __future__ import annotations
@@ -266,6 +267,9 @@ class Sink:
         self.browser = browser
         self.open = True
         self.closed_with: tuple[int, str] | None = None
+
+    def send_latest(self, key: object, text: str) -> None:
+        self.send(text)
 
     def send(self, text: str) -> None:
         if self.open:

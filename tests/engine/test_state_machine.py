@@ -1,7 +1,7 @@
 """Whatever happens to a session, what is in memory is what the journal says: a state machine that Hypothesis drives.
 
-The commands: calls that succeed, wait, fail and clean up, kept and page-bound messages, groups, joins, moves, timers, lost and
-renewed connections, slow disks, crashes, clean stops, snapshots at any moment.
+The commands: calls that succeed, wait, fail and clean up, kept and page-bound messages, groups, joins, moves, timers,
+lost and renewed connections, slow disks, crashes, clean stops, snapshots at any moment.
 """
 
 from __future__ import annotations

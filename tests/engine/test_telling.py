@@ -1,4 +1,7 @@
-"""Nothing leaves the server before everything that was executed when it was computed is durable; what was told stays true."""
+"""Nothing leaves the server before everything that was executed when it was computed is durable.
+
+What was told stays true.
+"""
 
 from __future__ import annotations
 
