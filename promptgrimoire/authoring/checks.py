@@ -22,7 +22,7 @@ from promptgrimoire.authoring.loading import Place
 from promptgrimoire.authoring.pages import BUILT_IN_PAGES, HOOK_KINDS, Hook, HookKind, Page, PageSpec, plain_function
 from promptgrimoire.authoring.schedule import interval_of
 from promptgrimoire.authoring.source import Source
-from promptgrimoire.authoring.templates import OWN_TEMPLATES, PageTemplate, Templates
+from promptgrimoire.authoring.templates import ALWAYS, OWN_TEMPLATES, PageTemplate, Templates
 from promptgrimoire.authoring.vocabulary import ATTRIBUTES, MODULE_HOOKS, OTREE_MEMBERS, near_miss
 
 _INVOKE = re.compile(r"""\b(?:grimoire|uproot)\.(?:invoke|send)\(\s*["'](\w+)["']""")
@@ -234,7 +234,7 @@ def _attribute(member: _Member, report: Report) -> Any:
 def page_spec(page: type[Page], app: str, templates: Templates, report: Report) -> PageSpec:
     """What the runtime needs to know of a page that is shown; also kept as `page.__grimoire__`."""
     hooks, live, settings = check_page(page, report)
-    template, heading = _template(page, settings.get("template"), templates, report, live)
+    template, heading = _template(page, settings.get("template"), templates, report, live, hooks)
     name = page.__name__
     title = settings.get("title") or heading or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
     file, line = report.where(page)
@@ -245,7 +245,12 @@ def page_spec(page: type[Page], app: str, templates: Templates, report: Report) 
 
 
 def _template(
-    page: type[Page], named: Any, templates: Templates, report: Report, live: dict[str, LiveMethod]
+    page: type[Page],
+    named: Any,
+    templates: Templates,
+    report: Report,
+    live: dict[str, LiveMethod],
+    hooks: dict[str, Hook],
 ) -> tuple[PageTemplate | None, str]:
     """The page's template and the heading it starts with."""
     if isinstance(named, str):
@@ -256,15 +261,15 @@ def _template(
             mend = f"did you mean {near!r}?" if near else f"add it to the folder {report.place.folder.name}/"
             report.error(f"{file}:{line}", f"{page.__name__}.template: there is no {named}; {mend}")
             return None, ""
-        return _from_file(named, page, templates, report, live)
+        return _from_file(named, page, templates, report, live, hooks)
     for one in authors_classes(page):
         for name in (f"{one.__name__}.html", f"{one.__name__}.md"):
             path = templates.path_of(name)
             if path is not None and not path.is_relative_to(OWN_TEMPLATES):  # a page may be named Base
-                return _from_file(name, page, templates, report, live)
+                return _from_file(name, page, templates, report, live, hooks)
         docstring = inspect.cleandoc(vars(one).get("__doc__") or "")
         if docstring.startswith("# "):
-            return _from_docstring(one, docstring, templates, report, live)
+            return _from_docstring(one, docstring, templates, report, live, hooks)
     file, line = report.where(page)
     expected = f"{page.__name__}.html"
     near = near_miss(expected, templates.known())
@@ -278,7 +283,12 @@ def _template(
 
 
 def _from_file(
-    name: str, page: type[Page], templates: Templates, report: Report, live: dict[str, LiveMethod]
+    name: str,
+    page: type[Page],
+    templates: Templates,
+    report: Report,
+    live: dict[str, LiveMethod],
+    hooks: dict[str, Hook],
 ) -> tuple[PageTemplate | None, str]:
     problems = list(templates.problems(name))
     for problem in problems:
@@ -299,11 +309,17 @@ def _from_file(
             f"{template.file}:1", 'has no frame, so there would be no Next; add {% extends "Base.html" %} as first line'
         )
     _check_calls(text, template.file, 1, page, report, live)
+    _check_words(text, template.file, 1, templates, report, hooks)
     return template, _heading(text) if template.is_markdown else ""
 
 
 def _from_docstring(
-    owner: type[Page], text: str, templates: Templates, report: Report, live: dict[str, LiveMethod]
+    owner: type[Page],
+    text: str,
+    templates: Templates,
+    report: Report,
+    live: dict[str, LiveMethod],
+    hooks: dict[str, Hook],
 ) -> tuple[PageTemplate | None, str]:
     source = report.source(owner.__module__)
     path, shown, line = (
@@ -312,6 +328,7 @@ def _from_docstring(
         else (report.place.file, report.place.shown(report.place.file), 1)
     )
     _check_calls(text, shown, line, owner, report, live)
+    _check_words(text, shown, line, templates, report, hooks)
     try:
         return templates.docstring(text, f"{owner.__name__} (docstring)", path, line), _heading(text)
     except jinja2.TemplateSyntaxError as problem:
@@ -334,3 +351,15 @@ def _check_calls(
             near = near_miss(match[1], live)
             mend = f"did you mean {near}?" if near else "does it lack @live?" if hasattr(page, match[1]) else ""
             report.warn(f"{file}:{line}", f"{page.__name__} has no live method {match[1]!r}; {mend}".rstrip("; "))
+
+
+def _check_words(
+    text: str, file: str, first_line: int, templates: Templates, report: Report, hooks: dict[str, Hook]
+) -> None:
+    """Names that nothing defines would only fail when a participant arrives there."""
+    if "templatevars" in hooks:
+        return  # any name may come from there
+    for name, line in templates.unknown_names(text).items():
+        near = near_miss(name, ALWAYS)
+        mend = f"did you mean '{near}'?" if near else "templatevars can define it"
+        report.warn(f"{file}:{first_line + line - 1}", f"nothing defines '{name}'; {mend}")

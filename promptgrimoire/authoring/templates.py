@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 import jinja2
-from jinja2 import nodes, pass_context
+from jinja2 import meta, nodes, pass_context
 from jinja2.runtime import Context, StrictUndefined
 from jinja2.utils import missing
 from markupsafe import Markup
@@ -35,6 +35,7 @@ _BUILTINS: tuple[Callable[..., Any], ...] = (
 )
 # What a page's context always holds; the rest (assets, page_config, …) is for Base.html.
 ALWAYS = ("player", "session", "group", "page", "app", "C", "appstatic", "projectstatic")
+_OF_THE_FRAME = ("assets", "page_config", "title", *_SWITCHES)
 _UNDEFINED_NAME = re.compile(r"^'(\w+)' is undefined$")
 
 
@@ -180,6 +181,29 @@ class Templates:
             elif not getattr(node, "ignore_missing", False):
                 yield TemplateProblem(file, node.lineno, f"no template {target.value!r}{self._near(target.value)}")
         yield from self._shape_problems(tree, file, source)
+
+    def unknown_names(self, source: str) -> dict[str, int]:
+        """Names that a template uses, does not set, and only `templatevars` could define, with their first lines.
+
+        Those that it asks for with care (`is defined`, `|default`) are left out. Empty for what does not compile.
+        """
+        try:
+            tree = self._html.parse(prepare(source))
+        except jinja2.TemplateSyntaxError:
+            return {}
+        careful = {
+            name.name
+            for node in tree.find_all((nodes.Test, nodes.Filter))
+            if node.name in ("defined", "undefined", "default", "d")
+            for name in node.find_all(nodes.Name)
+        }
+        written = {name.name for name in tree.find_all(nodes.Name) if name.ctx != "load"}  # at the top: seen in blocks
+        unknown = meta.find_undeclared_variables(tree) - careful - written - {*ALWAYS, *_OF_THE_FRAME}
+        lines: dict[str, int] = {}
+        for node in tree.find_all(nodes.Name):
+            if node.name in unknown:
+                lines.setdefault(node.name, node.lineno)
+        return lines
 
     def _shape_problems(self, tree: nodes.Template, file: str, source: str) -> Iterator[TemplateProblem]:
         """Text that Jinja would silently drop: outside of blocks, or in a block that no parent has."""

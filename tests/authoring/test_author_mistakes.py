@@ -410,6 +410,34 @@ def test_local_names_are_no_globals(loaded: Loaded) -> None:
     assert loaded(code).warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("code", "line", "says"),
+    [
+        (f'{STAR}class Start(Page):\n    """# Start\n\n    {{{{ sesion.n }}}}"""{ORDER}', 5, "did you mean 'session'?"),
+        (f'{STAR}class Start(Page):\n    """# Start\n\n    {{{{ price }}}}"""{ORDER}', 5, "templatevars can define it"),
+    ],
+)
+def test_a_name_that_nothing_defines_is_found_before_a_participant_is_there(
+    loaded: Loaded, code: str, line: int, says: str
+) -> None:
+    (warning,) = loaded(code).warnings
+    assert warning.startswith(f"game/__init__.py:{line}: nothing defines")
+    assert says in warning
+
+
+def test_names_in_templates_that_are_defined_or_asked_for_with_care_are_fine(loaded: Loaded) -> None:
+    text = (
+        '{% extends "Base.html" %}{% set button_next = "Go" %}{% set total = 3 %}{% block main %}{{ total }}'
+        "{{ title }}{% for one in session.players %}{{ loop.index }} {{ one.name }} {{ C }}{% endfor %}{{ range(3) | length }}"
+        "{% if wish is defined %}{{ wish }}{% endif %}{{ other | default(1) }}{{ _('text') }}{{ appstatic('a.png') }}"
+        "{% macro cell(value) %}{{ value }}{% endmacro %}{{ cell(1) }}{% endblock %}"
+    )
+    assert loaded(f"{STAR}class Start(Page):\n    pass\n{ORDER}", Start_html=text).warnings == ()
+    own = f"{STAR}class Start(Page):\n    def templatevars(page, player):\n        return {{'players': []}}\n{ORDER}"
+    page = '{% extends "Base.html" %}{% block main %}{{ players }}{% endblock %}'
+    assert loaded(own, Start_html=page).warnings == ()
+
+
 def test_insort_and_helpers_named_like_hooks_are_fine(loaded: Loaded) -> None:
     """insort records what it inserts, as values.md says; without `page` a function of the module is no hook."""
     code = f"{STAR}from bisect import insort\n{PAGE}    def show(page, player):\n        insort(player.book, 1)\n"
