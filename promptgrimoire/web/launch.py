@@ -34,6 +34,7 @@ class Opened(msgspec.Struct, frozen=True):
     session: str | None
     admin: str | None
     players: list[tuple[str, str]]  # name, token
+    earlier: str | None = None  # admin token of the newest session that people have joined
 
 
 async def launch(
@@ -87,8 +88,14 @@ async def open_sessions(gateway: Gateway, players: int) -> list[Opened]:
     apps = list(gateway.experiments.names())
     if not apps or (len(apps) > 1 and not players):
         return [Opened(app, None, None, []) for app in apps]
-    unused = {} if players else {stream.app: stream.id for stream in await gateway.sessions() if not stream.joined}
-    return [await _open(gateway, app, unused.get(app), players) for app in apps]
+    streams = await gateway.sessions()
+    unused = {} if players else {stream.app: stream.id for stream in streams if not stream.joined}
+    joined = {stream.app: stream.id for stream in streams if stream.joined}  # oldest first
+    opened = [await _open(gateway, app, unused.get(app), players) for app in apps]
+    return [
+        msgspec.structs.replace(line, earlier=gateway.admin_token(joined[line.app])) if line.app in joined else line
+        for line in opened
+    ]
 
 
 async def _open(gateway: Gateway, app: str, unused: str | None, players: int) -> Opened:
@@ -140,4 +147,6 @@ def text_lines(address: str, opened: Sequence[Opened], settings: Settings) -> st
             continue
         lines += ["", line.app, f"{'Join':<8}{address}/s/{line.session}/", f"{'Admin':<8}{address}/admin/{line.admin}/"]
         lines += [f"{name:<8}{address}/p/{token}/" for name, token in line.players]
+        if line.earlier:
+            lines.append(f"{'Before':<8}{address}/admin/{line.earlier}/ goes on: people have joined it")
     return "\n".join([*lines, "", "Stop with Ctrl+C."])

@@ -428,7 +428,7 @@ def test_a_name_that_nothing_defines_is_found_before_a_participant_is_there(
 def test_names_in_templates_that_are_defined_or_asked_for_with_care_are_fine(loaded: Loaded) -> None:
     text = (
         '{% extends "Base.html" %}{% set button_next = "Go" %}{% set total = 3 %}{% block main %}{{ total }}'
-        "{{ title }}{% for one in session.players %}{{ loop.index }} {{ one.name }} {{ C }}{% endfor %}{{ range(3) | length }}"
+        "{{ title }}{% for one in session.players %}{{ loop.index }} {{ one.name }} {{ C }}{% endfor %}{{ range(3) }}"
         "{% if wish is defined %}{{ wish }}{% endif %}{{ other | default(1) }}{{ _('text') }}{{ appstatic('a.png') }}"
         "{% macro cell(value) %}{{ value }}{% endmacro %}{{ cell(1) }}{% endblock %}"
     )

@@ -23,6 +23,20 @@ async def test_a_session_that_nobody_has_joined_is_gone_on_with() -> None:
     assert new.session != first.session
 
 
+@pytest.mark.parametrize("players", [0, 2])
+async def test_a_session_that_people_have_joined_is_named_after_a_restart(players: int) -> None:
+    """A restart printed a new session's links only, and latecomers were sent there."""
+    gateway = FakeGateway()
+    (first,) = await open_sessions(gateway, 0)
+    assert first.earlier is None
+    await gateway.hosts[first.session or ""].join()
+    (new,) = await open_sessions(gateway, players)
+    assert new.earlier == first.admin
+    assert f"Before  http://x/admin/{first.admin}/ goes on: people have joined it" in text_lines(
+        "http://x", [new], Settings()
+    )
+
+
 async def test_players_ask_for_a_new_session() -> None:
     gateway = FakeGateway()
     await gateway.create_session("counter")
