@@ -264,7 +264,9 @@ class Deliveries:
             return document
         about = self._host.state.player(player)._about
         place = about.get("page", ""), about.get("round", 0)
-        document = Document(hello.document, player, hello.stay, place, max(hello.base, hello.handled), table)
+        # A page cannot be older than its stay, whatever its browser says: else one hello could have all of the journal read.
+        since = max(hello.base, hello.handled, about.get("since", 0))
+        document = Document(hello.document, player, hello.stay, place, since, table)
         if hello.stay != about.get("stay", 0):
             return document
         missed = await self._missed(document, document.handled)

@@ -237,6 +237,7 @@ class Flow:
         transaction.assign(private, "page", page)
         transaction.assign(private, "position", position)
         transaction.assign(private, "stay", private._fields.get("stay", 0) + 1)
+        transaction.assign(private, "since", self._host.chain.seq)  # nothing up to here is meant for this stay
 
     async def _once(
         self,

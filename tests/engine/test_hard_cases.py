@@ -467,3 +467,29 @@ async def test_a_browser_that_comes_while_its_session_is_put_away_is_not_left_at
     assert one.byes == ["storage"]
     assert await one.connect()
     assert await one.ask("add") == 1
+
+
+async def test_a_browser_that_lies_about_its_base_has_nothing_read_from_before_its_stay(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = await serve(LAB, players=2)
+    other = await server.opened(2)
+    for n in range(50):
+        await other.ask("add", n)
+    await server.submit(1)
+    host = await server.restart()
+    entered = host.state.player(1)._about["since"]
+    assert entered > 50
+    read: list[int] = []
+    real = host.journal.read
+
+    async def reading(stream: str, *, after: int = 0, limit: int = 1000, large: bool = True) -> Any:
+        read.append(after)
+        return await real(stream, after=after, limit=limit, large=large)
+
+    monkeypatch.setattr(host.journal, "read", reading)
+    liar = server.browser(1)
+    await liar.load()
+    liar.base = liar.handled = 0
+    assert await liar.connect()
+    assert all(after >= entered for after in read)
