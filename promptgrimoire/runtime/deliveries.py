@@ -264,7 +264,7 @@ class Deliveries:
             return document
         about = self._host.state.player(player)._about
         place = about.get("page", ""), about.get("round", 0)
-        # A page cannot be older than its stay, whatever its browser says: else one hello could have all of the journal read.
+        # A page cannot be older than its stay, whatever its browser says: else a hello could have all the journal read.
         since = max(hello.base, hello.handled, about.get("since", 0))
         document = Document(hello.document, player, hello.stay, place, since, table)
         if hello.stay != about.get("stay", 0):
