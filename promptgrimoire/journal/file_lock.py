@@ -43,7 +43,8 @@ class FileLock:
             if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
                 raise JournalLocked(
                     f"{journal}: another server uses this journal (process {holder}). Stop that one, or give this one"
-                    " another file. `promptgrimoire history` and `promptgrimoire verify` may read it meanwhile"
+                    " another file (--database sqlite:///other.sqlite3). `promptgrimoire history` and `promptgrimoire"
+                    " verify` may read it meanwhile"
                 ) from error
             raise JournalUnavailable(f"{journal}: cannot lock {self.path.name} ({error.strerror})") from error
         self._file = file

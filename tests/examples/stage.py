@@ -156,7 +156,9 @@ class Participant:
 async def comes_true(page: Page, expression: str) -> None:
     """Wait until a JavaScript expression is true. (wait_for_function needs eval, which the content policy forbids.)"""
     until = asyncio.get_running_loop().time() + _PATIENCE
-    while not await page.evaluate(expression):
+    # A page that is being replaced does not know its own names yet: that means "not yet true".
+    asked = f"(() => {{ try {{ return {expression} }} catch {{ return false }} }})()"
+    while not await page.evaluate(asked):
         assert asyncio.get_running_loop().time() < until, f"did not come true: {expression}"
         await page.wait_for_timeout(50)
 
