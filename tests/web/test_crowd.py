@@ -38,7 +38,8 @@ def server(tmp_path: Path) -> Iterator[Server]:
     yield server
     log = server.stop()
     assert "ERROR" not in log
-    assert "WARNING" not in log
+    warnings = [line for line in log.splitlines() if "WARNING" in line and "held the event loop for" not in line]
+    assert warnings == []  # how slow a busy machine is is not the question here
 
 
 async def join_all(server: Server, count: int, gap: float = 0.0) -> list[str]:
