@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from contextvars import Context
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from promptgrimoire.authoring.messages import Leave, Notice, Volatile
@@ -95,6 +96,8 @@ class Host:
         self.on_failure: Callable[[Host], None] = lambda host: None
         self.changed: set[str] = set()  # records changed since their last snapshot
         self.bytes_since_snapshot = 0
+        self.snapshot_at: float = inf  # beyond so many bytes, on_growth is called, once
+        self.on_growth: Callable[[], None] = lambda: None
         self.errors: deque[tuple[float, str, str, str]] = deque(maxlen=_ERRORS_KEPT)
         self._untold: deque[tuple[int, Callable[[], object]]] = deque()
         self._durables: deque[tuple[int, asyncio.Future[None]]] = deque()
@@ -219,6 +222,9 @@ class Host:
                 raise
             seq = entry.seq
             self.bytes_since_snapshot += row.size if row.blobs else size
+            if self.bytes_since_snapshot > self.snapshot_at:
+                self.snapshot_at = inf
+                asyncio.get_running_loop().call_soon(self.on_growth, context=Context())
             if sends or answering is not None:
                 self._untold.append((seq, self.deliveries.committed(seq, sends, texts, answering).go))
         for notice, data in volatile:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("promptgrimoire.recovery")
 _PAGE = 2000
-_LEAST_BYTES = 4_000_000  # of entries between two snapshots
+_LEAST_BYTES = 3_000_000  # of entries between two snapshots
 _TIMES_STATE = 4  # … and this many times the size of the last snapshot, so that its cost stays a fraction of theirs
 
 
@@ -174,9 +174,20 @@ class Snapshots:
         self._size = size  # of the last one
         self._task: asyncio.Task[None] | None = None
 
+        host.on_growth = self._grown
+        host.snapshot_at = self._bound()
+
     def due(self) -> bool:
-        host = self._host
-        return self._task is None and host.bytes_since_snapshot > max(_LEAST_BYTES, _TIMES_STATE * self._size)
+        return self._task is None and self._host.bytes_since_snapshot > self._bound()
+
+    def _bound(self) -> int:
+        """How many bytes of entries there may be since the last one."""
+        return max(_LEAST_BYTES, _TIMES_STATE * self._size)
+
+    def _grown(self) -> None:
+        """As much as may be has been written: in a busy session that is long before anybody looks around."""
+        if self.due() and self._host.failure is None and not self._host.closing:
+            self.start()
 
     def start(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._run())
@@ -191,7 +202,9 @@ class Snapshots:
         try:
             await self.take()
         except JournalError as error:
-            log.warning("no snapshot of session %s: %s", self._host.id, error)
+            log.warning("no snapshot of session %s: %s", self._host.id, error)  # tried again when house is kept
+        else:
+            self._host.snapshot_at = self._bound()
 
     async def finish(self) -> None:
         """Wait for one that is under way."""

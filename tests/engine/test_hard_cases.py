@@ -493,3 +493,19 @@ async def test_a_browser_that_lies_about_its_base_has_nothing_read_from_before_i
     liar.base = liar.handled = 0
     assert await liar.connect()
     assert all(after >= entered for after in read)
+
+
+async def test_a_busy_session_takes_its_snapshots_without_waiting_for_anybody_to_look_around(serve: Serve) -> None:
+    server = await serve(LAB, settings=Settings(limits=Limits(calls_per_second=1e9, call_burst=10**9)))
+    one = await server.opened()
+    host = await server.host()
+    host.snapshot_at = 20_000
+    host.bytes_since_snapshot = 3_000_000  # all but due
+    for n in range(5):
+        await one.ask("add", n)
+    await settle()
+    loaded = await host.journal.load(host.id)
+    assert loaded is not None
+    assert loaded.snapshot is not None
+    assert host.bytes_since_snapshot < 20_000
+    assert host.snapshot_at >= 3_000_000, "and the next one is waited for"
