@@ -14,70 +14,17 @@ import msgspec
 from promptgrimoire.authoring.messages import Notice
 from promptgrimoire.errors import JournalUnavailable
 from promptgrimoire.journal.entries import Send, decode_row
-from promptgrimoire.realtime.calls import CallTable, CallTableText, addressed
+from promptgrimoire.realtime.calls import CallTable, addressed
 from promptgrimoire.realtime.outbox import Document, Outbox, Sink
 from promptgrimoire.realtime.protocol import VERSION, Bye, CloseCode, FrameText, Hello, Welcome, encode, frame
+from promptgrimoire.runtime.mail import TABLES_PER_PLAYER, Mail
 
 if TYPE_CHECKING:
     from promptgrimoire.runtime.host import Host
 
 _RECENT_BYTES = 2_000_000
 _RECENT_SENDS = 10_000
-_TABLES_PER_PLAYER = 64
-_MOST_TABLES = 500
 _PAGE = 500
-
-
-class Mail:
-    """What the journal remembers of a player's browsers: call tables by document, kept events by id."""
-
-    __slots__ = ("kept", "tables")
-
-    def __init__(self) -> None:
-        self.tables: dict[str, CallTable] = {}
-        self.kept: dict[str, tuple[int, bytes]] = {}
-
-    def table(self, document: str, stay: int, expected: int = 1) -> CallTable:
-        """The document's table; made where there is none. Old ones with nothing unsettled go."""
-        found = self.tables.get(document)
-        if found is None:
-            found = self.tables[document] = CallTable(stay, expected)
-            if len(self.tables) > _TABLES_PER_PLAYER:
-                self._prune(found)
-        return found
-
-    def _prune(self, newest: CallTable) -> None:
-        for nonce, table in list(self.tables.items()):
-            in_use = (
-                table is newest
-                or table.running
-                or table.started
-                or (table.owner is not None and table.owner.sink is not None)
-            )
-            unused = not table.outcomes and not table.settled
-            crowded = len(self.tables) > _MOST_TABLES  # more than any browser leaves behind unsettled
-            if not in_use and (table.stay != newest.stay or unused or crowded):
-                del self.tables[nonce]
-                if len(self.tables) <= _TABLES_PER_PLAYER:
-                    return
-
-
-class MailText(msgspec.Struct):
-    """Mail in a snapshot."""
-
-    tables: dict[str, CallTableText]
-    kept: dict[str, tuple[int, msgspec.Raw]]
-
-    @classmethod
-    def of(cls, mail: Mail) -> MailText:
-        tables = {nonce: CallTableText.of(table) for nonce, table in mail.tables.items()}
-        return cls(tables, {id: (seq, msgspec.Raw(text)) for id, (seq, text) in mail.kept.items()})
-
-    def mail(self) -> Mail:
-        mail = Mail()
-        mail.tables = {nonce: text.table() for nonce, text in self.tables.items()}
-        mail.kept = {id: (seq, bytes(raw)) for id, (seq, raw) in self.kept.items()}
-        return mail
 
 
 class Delivery:
@@ -293,7 +240,7 @@ class Deliveries:
     def _adopt(self, mail: Mail, document: Document, hello: Hello) -> None:
         """The document takes over unsettled calls of others that its tab has shown."""
         document.adopted.clear()
-        for adopted in hello.adopts[-_TABLES_PER_PLAYER:]:  # a browser has one or two; more is somebody's invention
+        for adopted in hello.adopts[-TABLES_PER_PLAYER:]:  # a browser has one or two; more is somebody's invention
             if adopted.document == document.nonce:
                 continue
             table = mail.table(adopted.document, hello.stay, min(adopted.pending, default=1))

@@ -18,7 +18,8 @@ from promptgrimoire.journal.base import Journal, Snapshot
 from promptgrimoire.journal.entries import Chain, Entry, Row, decode_row
 from promptgrimoire.realtime.calls import INTERRUPTED
 from promptgrimoire.realtime.protocol import Error, encode
-from promptgrimoire.runtime.deliveries import Mail, MailText, event_message
+from promptgrimoire.runtime.deliveries import event_message
+from promptgrimoire.runtime.mail import Mail, MailText
 from promptgrimoire.state.session_state import SessionState
 
 if TYPE_CHECKING:

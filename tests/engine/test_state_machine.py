@@ -27,8 +27,8 @@ from hypothesis.stateful import (
 
 from promptgrimoire.journal.memory import MemoryJournal
 from promptgrimoire.realtime.calls import CallTable
-from promptgrimoire.runtime.deliveries import Mail
 from promptgrimoire.runtime.host import Host
+from promptgrimoire.runtime.mail import Mail
 from promptgrimoire.runtime.recovery import rebuild
 from promptgrimoire.settings import Limits, Settings
 from promptgrimoire.state.session_state import SessionState
