@@ -27,7 +27,7 @@ _PAGE_SIZE = 4096  # measured: larger pages make each small commit write more an
 _CACHE = 16 * 1024  # kB
 _LARGEST_LOG = 16 * 1024 * 1024  # bytes the write-ahead log may keep on disk when it is empty
 _ROOM = 1024 * 1024  # bytes that must be free, else a full disk would be opened, fail, be opened, fail, ...
-_CHECKED_WHOLE = 64 * 1024 * 1024  # bytes; a file up to this size is checked page by page when it is opened
+_CHECKED_WHOLE = 16 * 1024 * 1024  # bytes; a file up to this size is checked page by page when it is opened
 
 # An ordinary table rather than WITHOUT ROWID: rows lie in the order of arrival, so that a commit of 50 sessions fills
 # one page after the other instead of touching 50 of them (measured: half the time, 5 % less space).

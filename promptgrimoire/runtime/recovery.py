@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("promptgrimoire.recovery")
 _PAGE = 2000
-_LEAST_BYTES = 3_000_000  # of entries between two snapshots
+_LEAST_BYTES = 5_000_000  # of entries between two snapshots
 _TIMES_STATE = 4  # … and this many times the size of the last snapshot, so that its cost stays a fraction of theirs
 
 
