@@ -148,7 +148,13 @@ async def _serve(
         raise NotFound(f"nothing in {target} loads, so there is nothing to serve; what is wrong stands above")
     assets = Assets(static_folder())
     clock = SystemClock(asyncio.get_running_loop())
-    gateway = Gateway(experiments, SqliteJournal(database), clock, settings, page_frame(assets, settings.limits))
+    gateway = Gateway(
+        experiments,
+        SqliteJournal(database, max_rows=settings.limits.journal_queue),
+        clock,
+        settings,
+        page_frame(assets, settings.limits),
+    )
     live = LiveSocket(gateway, settings)
     # Not before the server answers: whoever restarts it waits for that, not for edits.
     beside = [partial(watch, experiments, since)] if settings.development else []
