@@ -1,4 +1,4 @@
-"""Identifiers: sessions, players, groups, stays, tokens.
+"""Identifiers: sessions, records, tokens.
 
 Owns how they look and how they are made; never looks anything up.
 """
@@ -9,9 +9,6 @@ import secrets
 from typing import NewType
 
 SessionId = NewType("SessionId", str)  # 12 letters and digits
-PlayerId = NewType("PlayerId", int)  # 1, 2, ... within the session
-GroupId = NewType("GroupId", int)  # 1, 2, ... within the session
-StayId = NewType("StayId", int)  # 1, 2, ... within the session
 RecordKey = NewType("RecordKey", str)  # "s", "p1", "g1"; "!p1" what the framework keeps about player 1
 Token = NewType("Token", str)  # "<session>-<26 letters and digits>"
 
@@ -28,7 +25,7 @@ def new_session_id() -> SessionId:
     return SessionId(_random_text(_SESSION_LENGTH))
 
 
-def new_token(session: SessionId) -> Token:
+def new_token(session: str) -> Token:
     """An unguessable token (130 bits) that names its session."""
     return Token(f"{session}-{_random_text(_SECRET_LENGTH)}")
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from promptgrimoire.context import current
 from promptgrimoire.errors import AuthorError, NoTransaction
-from promptgrimoire.ids import hidden
 from promptgrimoire.state.players import Players
 from promptgrimoire.state.records import Group, Player, Record, Session
 from promptgrimoire.state.values import to_browser
@@ -322,7 +321,6 @@ __all__ = [
     "add_to_group",
     "create_group",
     "create_groups",
-    "hidden",
     "move_to_end",
     "move_to_page",
     "notify",

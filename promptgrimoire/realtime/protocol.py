@@ -85,9 +85,10 @@ Incoming = Hello | Call | Handled | Here | Ping
 
 
 class Welcome(msgspec.Struct, tag="welcome", frozen=True):
-    """Answer to `hello`. `clock` is the server's time (seconds since 1970), `limits` what this server accepts.
+    """Answer to `hello`. `clock` is the server's time (seconds since 1970), `seq` the newest entry that is durable.
 
-    With `resync` true the document missed events that are no longer held: it must start afresh.
+    `ping` is the number of seconds between two pings. With `resync` true the document missed events that are no longer
+    held: it must start afresh.
     """
 
     version: int

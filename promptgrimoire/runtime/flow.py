@@ -141,7 +141,7 @@ class Flow:
 
         async def creating() -> Player:
             name = self._new_name()
-            token = new_token(host.state.id)  # type: ignore[arg-type]
+            token = new_token(host.state.id)
             player = state.create_player(name=name, token=token, visitor=visitor, label=label, params=params)
             assert state.transaction is not None
             state.transaction.assign(self.private(player.id), "moving", 0)

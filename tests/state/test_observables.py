@@ -225,7 +225,7 @@ def test_the_journal_hears_of_a_change_before_it_is_made() -> None:
 # ---------------------------------------------------------------- evidence, line 5
 
 
-def test_line_5_appending_to_a_long_list_costs_what_appending_to_an_empty_one_costs() -> None:
+def test_evidence_5_appending_to_a_long_list_costs_what_appending_to_an_empty_one_costs() -> None:
     item = "x" * 20
 
     def cost(items: Any) -> float:
