@@ -1,4 +1,4 @@
-"""The one ContextVar: for which record and session author code runs at the moment.
+"""Who is acting: the one ContextVar, for which record and session author code runs; and on which thread.
 
 Only what needs to know "who is acting" without being handed a record looks here (`rng()`, `spawn`, `durable`, …). The
 open transaction is not here: it belongs to the session's state.
@@ -6,6 +6,7 @@ open transaction is not here: it belongs to the session's state.
 
 from __future__ import annotations
 
+import threading
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -39,5 +40,8 @@ class Activity:
         self.round = round
         self.label = label  # "Market.post_offer", for logs and the watchdog
 
+
+# The thread that runs this code. Author code may start others; what they do is not part of any transaction.
+this_thread = threading.get_ident
 
 current: ContextVar[Activity | None] = ContextVar("promptgrimoire_activity", default=None)

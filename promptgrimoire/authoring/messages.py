@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
-from promptgrimoire.context import current
-from promptgrimoire.errors import AuthorError, NoTransaction
+from promptgrimoire.errors import AuthorError
 from promptgrimoire.state.players import Players
 from promptgrimoire.state.records import Group, Player, Record, Session
 from promptgrimoire.state.values import to_browser
@@ -116,12 +115,7 @@ def _say(
     keep: bool,
     volatile: bool,
 ) -> None:
-    transaction = state.transaction
-    if transaction is None:
-        activity = current.get()
-        if activity is None:
-            raise NoTransaction("notify and send_to work only in hooks, live methods, timers and tasks: use spawn(…)")
-        transaction = state.writing()
+    transaction = state.writing()
     if event is not None and not isinstance(event, str):
         raise AuthorError(f"event: expected a text, found {type(event).__name__}")
     if event is not None and event.startswith("!"):

@@ -90,10 +90,7 @@ class Record(Reference):
         declared = state.fields.get(type(self))
         if declared is not None:
             check_declared(declared, self, name, value)
-        transaction = state.transaction
-        if transaction is None:
-            transaction = state.writing()
-        transaction.assign(self, name, value)
+        state.writing().assign(self, name, value)
 
     def __delattr__(self, name: str) -> None:
         if name in BUILT_IN or name not in self._fields:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from promptgrimoire.context import this_thread
 from promptgrimoire.errors import JournalDamaged, NoTransaction
 from promptgrimoire.ids import SESSION_KEY, group_key, hidden, player_key
 from promptgrimoire.state.declared import declared_defaults, declared_fields
@@ -111,9 +112,9 @@ class SessionState:
         return [record for record in self.records.values() if isinstance(record, Group)]
 
     def writing(self) -> Transaction:
-        """The open transaction; raises NoTransaction where there is none."""
+        """The open transaction; raises NoTransaction where there is none, or where it is another thread's."""
         transaction = self.transaction
-        if transaction is None:
+        if transaction is None or transaction.thread != this_thread():  # else it would write into somebody else's
             raise NoTransaction(
                 "State can be written only in hooks, live methods, timers and tasks, on the server's thread. "
                 "Start a task with spawn(…) to write from elsewhere, or return plain values from a thread and write "

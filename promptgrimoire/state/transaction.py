@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from promptgrimoire.context import this_thread
 from promptgrimoire.errors import JournalDamaged, OriginalChanged
 from promptgrimoire.state.observables import adopt
 from promptgrimoire.state.observed import attach, consistent, detach
@@ -60,12 +61,14 @@ class Transaction:
         "said",
         "spoiled",
         "state",
+        "thread",
         "touched",
         "writes",
     )
 
     def __init__(self, state: SessionState, app: str = "", round: int = 0) -> None:
         self.state = state
+        self.thread = this_thread()  # the only one that may write here
         self.app = app
         self.round = round
         self.writes: list[Write] = []
