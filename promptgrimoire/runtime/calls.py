@@ -253,7 +253,7 @@ class Calls:
     ) -> None:
         """Run a live method whose arguments have been checked."""
         positional, named = arguments
-        page = self._host.experiment.pages[player._about["page"]].page
+        page = self._host.study.pages[player._about["page"]].page
         if method.is_async:
             on_task = run.on_task if isinstance(run, CallRun) else None
             self._host.start(method.call(page, player, positional, named), run, on_task)

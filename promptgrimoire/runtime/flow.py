@@ -22,6 +22,7 @@ from promptgrimoire.commands import Entered, PlayerCreated, Rendered, Submitted
 from promptgrimoire.errors import AuthorError, JournalError
 from promptgrimoire.ids import hidden, new_token
 from promptgrimoire.runtime.activities import Awaited
+from promptgrimoire.runtime.hooks import call_hooks
 from promptgrimoire.state.records import Player, Record
 from promptgrimoire.state.values import encode, to_browser
 
@@ -89,7 +90,7 @@ class Flow:
 
     def page_of(self, player: Player) -> PageSpec | None:
         """The page where a player is, in the version of the experiment that runs now; None at the end."""
-        return self._host.experiment.pages.get(player._about.get("page", ""))
+        return self._host.study.pages.get(player._about.get("page", ""))
 
     def plan_of(self, player: Player) -> list[str]:
         """Keys of the pages of a player's plan, in order."""
@@ -137,7 +138,6 @@ class Flow:
     async def _create(self, visitor: str, label: str, params: dict[str, str]) -> int:
         host, state = self._host, self._host.state
         id = len(state.everybody) + 1
-        experiment = host.experiment
 
         async def creating() -> Player:
             name = self._new_name()
@@ -146,11 +146,7 @@ class Flow:
             assert state.transaction is not None
             state.transaction.assign(self.private(player.id), "moving", 0)
             state.fill(player)
-            hook = experiment.hooks.get("new_player")
-            if hook is not None:
-                result = hook(player)
-                if hook.is_async:
-                    await result
+            await call_hooks(host, "new_player", player)
             return player
 
         self._entering.add(id)  # nobody enters a page before new_player has finished
@@ -207,14 +203,15 @@ class Flow:
         fields = private._fields
         interrupted = fields.get("hook", "")  # had suspended when the server stopped: counts as run
         if "plan" not in fields:
-            order = self._host.experiment.order_for(player)
+            app = self._host.study.apps[0]
+            order = app.order_for(player)
             state.writing().assign(private, "plan", tuple(spec.key for spec in order))
-            state.writing().assign(private, "app", self._host.experiment.name)
+            state.writing().assign(private, "app", app.name)
         plan = fields["plan"]
         position = target = fields["moving"]
         while position < len(plan):
             self._arrive(private, plan[position], position)
-            spec = self._host.experiment.pages.get(plan[position])
+            spec = self._host.study.pages.get(plan[position])
             if spec is None:
                 raise AuthorError(f"the page {plan[position]} does not exist any more; move the player to another page")
             shown = await self._once(player, private, spec, "show", position, run, interrupted)
@@ -397,7 +394,7 @@ class Flow:
         return Rendering("page", html)
 
     async def _render(self, player: Player, spec: PageSpec, stay: int, base: int, frame: Frame) -> str:
-        experiment = self._host.experiment
+        experiment = self._host.study.app(spec.app)
         names: dict[str, Any] = {}
         variables: dict[str, Any] = {}
         for hook, into in (("templatevars", names), ("jsvars", variables)):

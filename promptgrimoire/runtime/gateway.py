@@ -9,7 +9,7 @@ import logging
 from contextvars import Context
 from typing import Any
 
-from promptgrimoire.authoring.experiment import Experiment
+from promptgrimoire.authoring.study import Study
 from promptgrimoire.commands import Restarted, SessionCreated
 from promptgrimoire.errors import GrimoireError, JournalDamaged, JournalError, JournalUnavailable, NotFound
 from promptgrimoire.ids import new_secret, new_session_id, session_of
@@ -19,6 +19,7 @@ from promptgrimoire.runtime.activities import Awaited
 from promptgrimoire.runtime.clock import Clock
 from promptgrimoire.runtime.flow import Frame
 from promptgrimoire.runtime.history import History
+from promptgrimoire.runtime.hooks import call_hooks
 from promptgrimoire.runtime.host import Host, Surroundings
 from promptgrimoire.runtime.recovery import Rebuilt, Snapshots, rebuild
 from promptgrimoire.runtime.segments import Segments
@@ -137,17 +138,18 @@ class Gateway:
 
     # ---------------------------------------------------------------- making and loading
 
-    async def create_session(self, app: str, players: int = 0) -> Host:
-        """A new session of an app, with so many players. Durable when it returns. Raises NotFound."""
-        experiment = self.experiments.get(app)
-        state = self._new_state(new_session_id(), experiment)
-        host = self._new_host(state, Chain(state.id), app)
+    async def create_session(self, config: str, players: int = 0) -> Host:
+        """A new session of a config, with so many players. Durable when it returns. Raises NotFound."""
+        study = self.experiments.study(config)
+        state = self._new_state(new_session_id(), study)
+        host = self._new_host(state, Chain(state.id), study)
         session = state.session
 
         async def creating() -> None:
             transaction = state.writing()
             for field, value in (
-                ("app", app),
+                ("config", config),
+                ("app", study.apps[0].name),
                 ("created", self.clock.now()),
                 ("seed", new_secret()),
                 ("settings", {}),
@@ -155,13 +157,9 @@ class Gateway:
             ):
                 transaction.assign(state.hidden, field, value)
             state.fill(session)
-            hook = experiment.hooks.get("new_session")
-            if hook is not None:
-                result = hook(session)
-                if hook.is_async:
-                    await result
+            await call_hooks(host, "new_session", session)
 
-        cause = SessionCreated(state.id, app, experiment.digest)
+        cause = SessionCreated(state.id, config, study.digest)
         await host.perform(cause, session, "new_session", creating())
         self._hosts[state.id] = host
         self._touched[state.id] = self.clock.now()
@@ -171,15 +169,14 @@ class Gateway:
             await host.flow.join()
         return host
 
-    def _new_state(self, id: str, experiment: Experiment | None) -> SessionState:
-        state = SessionState(id, Lines(experiment.project if experiment is not None else None))
-        if experiment is not None:
-            state.declare(experiment.declared)
+    def _new_state(self, id: str, study: Study) -> SessionState:
+        state = SessionState(id, Lines(study.project))
+        state.declare(study.declared)
         return state
 
-    def _new_host(self, state: SessionState, chain: Chain, app: str) -> Host:
+    def _new_host(self, state: SessionState, chain: Chain, study: Study) -> Host:
         state.archive = History(self.journal, state.id)
-        host = Host(state, chain, self._around, self.experiments.get(app))
+        host = Host(state, chain, self._around, study)
         host.on_failure = self._failed
         return host
 
@@ -189,21 +186,20 @@ class Gateway:
         loaded = None if session_id == _SERVER else await self.journal.load(session_id)
         if loaded is None:
             raise NotFound(f"no session {session_id}")
-        app = loaded.stream.app
-        experiment = self.experiments.get(app)
+        study = self.experiments.study(loaded.stream.app)
         try:
-            rebuilt = await rebuild(self.journal, session_id, self._new_state(session_id, experiment))
+            rebuilt = await rebuild(self.journal, session_id, self._new_state(session_id, study))
         except JournalUnavailable:
             raise
         except Exception as error:
             self.quarantined[session_id] = str(error) or repr(error)
             log.error("session %s does not load and is left as it is: %s", session_id, error, exc_info=error)
             raise JournalDamaged(self.quarantined[session_id]) from error
-        host = self._new_host(rebuilt.state, rebuilt.chain, app)
+        host = self._new_host(rebuilt.state, rebuilt.chain, study)
         self._take_over(host, rebuilt)
         self._hosts[session_id] = host
         self._snapshots[session_id] = Snapshots(host)
-        self._go_on(host, experiment)
+        self._go_on(host)
         return host
 
     def _take_over(self, host: Host, rebuilt: Rebuilt) -> None:
@@ -214,18 +210,12 @@ class Gateway:
             host.attendance.restored(player)
         host.timers.restored()
 
-    def _go_on(self, host: Host, experiment: Experiment) -> None:
+    def _go_on(self, host: Host) -> None:
         """What was under way when the server stopped."""
-        hook = experiment.hooks.get("restart")
-        if hook is not None:
-
-            async def restarting() -> None:
-                result = hook(host.state.session)
-                if hook.is_async:
-                    await result
-
+        if host.study.hooks_named("restart"):
             run = _Restarting(host, Restarted(), host.activity(host.state.session, "restart"))
-            host.start(restarting(), run, host.tasks.keep)  # nobody waits for what it waits for
+            restarting = call_hooks(host, "restart", host.state.session)
+            host.start(restarting, run, host.tasks.keep)  # nobody waits for what it waits for
             if isinstance(run.error, JournalError):
                 host.failed(run.error)
                 raise run.error
@@ -254,14 +244,14 @@ class Gateway:
         await self.journal.flush()
         return secret
 
-    def _changed(self, app: str) -> None:
-        """Another version of an app runs from now on: who was held up by the old one goes on."""
-        experiment = self.experiments.get(app)
+    def _changed(self, config: str) -> None:
+        """Another version of a config runs from now on: who was held up by the old one goes on."""
+        study = self.experiments.study(config)
         for host in self._hosts.values():
-            if host.app == app:
-                host.experiment = experiment
-                host.state.lines = Lines(experiment.project)
-                host.state.declare(experiment.declared)
+            if host.config == config:
+                host.study = study
+                host.state.lines = Lines(study.project)
+                host.state.declare(study.declared)
                 host.timers.plan()
                 for player in host.state.everybody:
                     if host.flow.private(player.id)._fields.get("held"):

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Any
 
 from promptgrimoire.commands import Cause, Connected, Disconnected
+from promptgrimoire.context import current
 from promptgrimoire.ids import hidden
 from promptgrimoire.journal.entries import Outcome
 from promptgrimoire.realtime.presence import Presence
 from promptgrimoire.runtime.activities import Run
+from promptgrimoire.state.records import Record
 from promptgrimoire.state.transaction import Transaction
 
 if TYPE_CHECKING:
     from promptgrimoire.runtime.clock import Handle
     from promptgrimoire.runtime.host import Host
+
+
+async def call_hooks(host: Host, name: str, record: Record, **optional: Any) -> None:
+    """Run the hooks of that name of all apps in their order, each as code of its app; within the activity under way."""
+    activity = current.get()
+    assert activity is not None
+    for app, hook in host.study.hooks_named(name):
+        activity.app = host.state.writing().app = app
+        result = hook(record, **optional)
+        if hook.is_async:
+            await result
 
 
 class _PresenceRun(Run):
@@ -99,9 +111,4 @@ class Attendance:
         host.start(coroutine, run, host.tasks.keep)
 
     async def _call(self, name: str, player: int, **optional: Any) -> None:
-        hook = self._host.experiment.hooks.get(name)
-        if hook is None:
-            return
-        result = hook(self._host.state.player(player), **optional)
-        if inspect.isawaitable(result):
-            await result
+        await call_hooks(self._host, name, self._host.state.player(player), **optional)

@@ -38,7 +38,7 @@ from promptgrimoire.state.session_state import SessionState
 from promptgrimoire.state.transaction import Transaction
 
 if TYPE_CHECKING:
-    from promptgrimoire.authoring.experiment import Experiment
+    from promptgrimoire.authoring.study import Study
 
 log = logging.getLogger("promptgrimoire.host")
 _ERRORS_KEPT = 100
@@ -77,7 +77,7 @@ class PlayerLine(NamedTuple):
 class Host:
     """Owns one session while it is loaded."""
 
-    def __init__(self, state: SessionState, chain: Chain, around: Surroundings, experiment: Experiment) -> None:
+    def __init__(self, state: SessionState, chain: Chain, around: Surroundings, study: Study) -> None:
         self.id = state.id
         self.state = state
         self.chain = chain
@@ -89,7 +89,7 @@ class Host:
         self.settings = around.settings
         self.limits = around.settings.limits
         chain.largest = self.limits.value
-        self.experiment = experiment  # the version that runs now
+        self.study = study  # the version that runs now
         self.durable_seq = chain.seq
         self.failure: JournalError | None = None
         self.closing = False
@@ -111,9 +111,9 @@ class Host:
         state.plan = self.flow.plan_of
 
     @property
-    def app(self) -> str:
-        found: str = self.state.session.app
-        return found
+    def config(self) -> str:
+        """Name of the config that the session runs; of an app by itself, the app's."""
+        return self.study.name
 
     # ---------------------------------------------------------------- for participants
 
@@ -244,7 +244,7 @@ class Host:
             return None
         self._described = now
         hidden = self.state.hidden._fields
-        return Description(app=hidden.get("app", ""), created=hidden.get("created", 0.0), joined=now[0], due=now[1])
+        return Description(app=hidden.get("config", ""), created=hidden.get("created", 0.0), joined=now[0], due=now[1])
 
     def tell_function(self, function: Callable[[], object]) -> None:
         """Call the function, which tells somebody something, once everything executed so far is durable."""
@@ -297,11 +297,11 @@ class Host:
 
     # ---------------------------------------------------------------- running author code
 
-    def activity(self, record: Record, label: str) -> Activity:
-        """For whom and where author code runs."""
+    def activity(self, record: Record, label: str, app: str = "") -> Activity:
+        """For whom and where author code runs; `app` for code of another app than the one where a player is."""
         if isinstance(record, Player):
-            return Activity(self.tasks, record, record.app, record.round, label)
-        return Activity(self.tasks, record, self.app, 0, label)
+            return Activity(self.tasks, record, app or record.app, record.round, label)
+        return Activity(self.tasks, record, app or self.study.apps[0].name, 0, label)
 
     def start(
         self, coroutine: Coroutine[Any, Any, Any], run: Run, on_task: Callable[[Any], None] | None = None

@@ -45,9 +45,9 @@ class Timers:
         Raises AuthorError for what could not be found after a restart.
         """
         host = self._host
-        module = host.experiment.module
-        name = getattr(handler, "__name__", repr(handler))
-        if getattr(module, name, None) is not handler:
+        stored = host.study.name_of(handler)
+        if stored is None:
+            name = getattr(handler, "__name__", repr(handler))
             raise AuthorError(
                 f"after(…, {name}): expected a function defined at the top level of the experiment's module, so that "
                 "it is found "
@@ -61,7 +61,7 @@ class Timers:
         transaction.assign(hidden, "timer", number)
         if "timers" not in hidden._fields:
             transaction.assign(hidden, "timers", {})
-        hidden._fields["timers"][str(number)] = (host.clock.now() + seconds, name, arguments)
+        hidden._fields["timers"][str(number)] = (host.clock.now() + seconds, stored, arguments)
         transaction.begin(self.plan)
         return number
 
@@ -74,7 +74,7 @@ class Timers:
 
     def begin(self) -> None:
         """Somebody is here after nobody was: `@every` begins anew. Part of the open transaction."""
-        handlers = self._host.experiment.every
+        handlers = self._host.study.every
         if handlers:
             now = self._host.clock.now()
             self._ticks = {handler.name: now + handler.seconds for handler in handlers}
@@ -83,7 +83,7 @@ class Timers:
     def restored(self) -> None:
         """The session was loaded while somebody is here: `@every` goes on where it was."""
         if self._host.state.online:
-            names = {handler.name for handler in self._host.experiment.every}
+            names = {handler.name for handler in self._host.study.every}
             ticks = self._host.state.hidden._fields.get("ticks", {})
             self._ticks = {name: due for name, due in ticks.items() if name in names}
 
@@ -97,9 +97,9 @@ class Timers:
         due = self.next_due()
         if host.state.online:
             now = host.clock.now()
-            for handler in host.experiment.every:
+            for handler in host.study.every:
                 self._ticks.setdefault(handler.name, now + handler.seconds)
-            ticks = [self._ticks[handler.name] for handler in host.experiment.every]
+            ticks = [self._ticks[handler.name] for handler in host.study.every]
             due = min([*ticks, due] if due is not None else ticks, default=None)
         if due is not None:
             due = max(due, self._not_before)
@@ -129,7 +129,7 @@ class Timers:
         for key in sorted(ready, key=lambda key: (timers[key][0], int(key))):
             self._run_timer(key)
         if host.state.online:
-            for handler in host.experiment.every:
+            for handler in host.study.every:
                 if self._ticks.get(handler.name, now + 1) <= now:
                     missed = int((now - self._ticks[handler.name]) / handler.seconds)
                     self._ticks[handler.name] += (missed + 1) * handler.seconds
@@ -142,14 +142,15 @@ class Timers:
         host = self._host
         timers = host.state.hidden._fields["timers"]
         _due, name, arguments = timers[key]
-        handler = getattr(host.experiment.module, name, None)
+        handler = host.study.function(name)
+        app, _, function = name.rpartition(".")
         about = next((argument for argument in arguments if isinstance(argument, Record)), host.state.session)
-        run = _TimerRun(host, TimerFired(int(key), name), host.activity(about, f"after:{name}"), key)
+        run = _TimerRun(host, TimerFired(int(key), name), host.activity(about, f"after:{function}", app), key)
 
         async def firing() -> None:
             del host.state.hidden._fields["timers"][key]
             if handler is None:
-                raise AuthorError(f"the timer's function {name} does not exist any more in {host.app}")
+                raise AuthorError(f"the timer's function {function} does not exist any more in {app}")
             result = handler(*arguments)
             if inspect.isawaitable(result):
                 await result

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from promptgrimoire.authoring.experiment import Experiment, load
+from promptgrimoire.authoring.study import Study, study_of
 from promptgrimoire.errors import ExperimentError, NotFound
 
 log = logging.getLogger("promptgrimoire.experiments")
@@ -88,8 +89,12 @@ class Experiments:
         """Apps that run, in alphabetical order."""
         return sorted(self._loaded)
 
+    def study(self, name: str) -> Study:
+        """The newest version of a config that runs; an app by itself is one. Raises NotFound."""
+        return study_of(self.get(name))
+
     def get(self, name: str) -> Experiment:
-        """The version that runs now. Raises NotFound."""
+        """The version of an app that runs now. Raises NotFound."""
         try:
             return self._loaded[name]
         except KeyError:

@@ -32,6 +32,7 @@ BUILT_IN = frozenset(
         "group",
         "groups",
         "app",
+        "config",
         "round",
         "online",
         "params",

@@ -35,9 +35,15 @@ class Session(Record):
 
     @property
     def app(self) -> str:
-        found = self._state.hidden._fields.get("app", "")
-        assert isinstance(found, str)
-        return found
+        """The app whose code runs at the moment; outside of it, the first one."""
+        running = self._state.transaction
+        found = running.app if running is not None else ""
+        return found or str(self._state.hidden._fields.get("app", ""))
+
+    @property
+    def config(self) -> str:
+        """The name of the config that the session runs; of an app by itself, the app's."""
+        return str(self._state.hidden._fields.get("config", ""))
 
     @property
     def players(self) -> Players:

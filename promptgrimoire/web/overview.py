@@ -47,12 +47,12 @@ class Overview:
         address = public_address(request, self._settings)
         join = f"{address}/s/{host.id}/"
         experiments = self._gateway.experiments
-        known = host.app in experiments.names()
+        known = host.config in experiments.names()
         response = self._pages.answer(
             request,
             "session.html",
-            app=host.app,
-            title=(experiments.get(host.app).title or host.app) if known else host.app,
+            app=host.config,
+            title=(experiments.get(host.config).title or host.config) if known else host.config,
             session=host.id,
             join=join,
             qr=qr_code(join, "QR code of the session link"),
@@ -91,7 +91,7 @@ class Overview:
         players = _listed(request.query_params.get("players", ""), host)
         await host.durable()
         return self._pages.answer(
-            request, "multiview.html", players=players, app=host.app, admin=f"/admin/{token}/", most=SIDE_BY_SIDE
+            request, "multiview.html", players=players, app=host.config, admin=f"/admin/{token}/", most=SIDE_BY_SIDE
         )
 
 

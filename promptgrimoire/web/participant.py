@@ -45,7 +45,7 @@ class Participants:
         response = self._pages.answer(
             request,
             "join.html",
-            title=self._title(host.app),
+            title=self._title(host.config),
             token=token or "",
             key=new_secret(),
             development=self._gateway.development,

@@ -429,11 +429,11 @@ class Sessions(RuleBasedStateMachine):
             if self.held:
                 return
             await host.durable()
-            state = self.server.gateway._new_state(host.id, host.experiment)
+            state = self.server.gateway._new_state(host.id, host.study)
             compare(host, await rebuild(self.server.journal, host.id, state))
             snapshots = self.server.journal._snapshots.pop(host.id, None)
             if snapshots is not None:  # and the same without the snapshot
-                state = self.server.gateway._new_state(host.id, host.experiment)
+                state = self.server.gateway._new_state(host.id, host.study)
                 compare(host, await rebuild(self.server.journal, host.id, state))
                 self.server.journal._snapshots[host.id] = snapshots
 

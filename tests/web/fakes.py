@@ -57,7 +57,7 @@ PAGE = """<!doctype html><html lang="en"><title>Page of {name}</title><main><h1>
 @dataclass
 class FakeHost:
     id: SessionId
-    app: str
+    config: str
     lines: list[FakePlayer] = field(default_factory=list)
     visitors: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
@@ -123,8 +123,8 @@ class FakeGateway:
     async def close(self) -> None:
         self.opened -= 1
 
-    async def create_session(self, app: str, players: int = 0) -> FakeHost:
-        host = FakeHost(new_session_id(), app)
+    async def create_session(self, config: str, players: int = 0) -> FakeHost:
+        host = FakeHost(new_session_id(), config)
         self.hosts[host.id] = host
         for _ in range(players):
             await host.join()
@@ -140,7 +140,7 @@ class FakeGateway:
 
     async def sessions(self) -> list[Stream]:
         return [
-            Stream(host.id, host.app, 1_700_000_000.0 + index, 1, bool(host.lines))
+            Stream(host.id, host.config, 1_700_000_000.0 + index, 1, bool(host.lines))
             for index, host in enumerate(self.hosts.values())
         ]
 

@@ -66,10 +66,10 @@ class Failing(FakeGateway):
     damaged = False
     error: Exception = ValueError("a mistake in new_session")
 
-    async def create_session(self, app: str, players: int = 0) -> FakeHost:
-        if app == "broken":
+    async def create_session(self, config: str, players: int = 0) -> FakeHost:
+        if config == "broken":
             raise self.error
-        return await super().create_session(app, players)
+        return await super().create_session(config, players)
 
     async def host(self, session_id: str) -> FakeHost:
         if self.damaged:

@@ -1,0 +1,86 @@
+"""What a session runs: apps in their order, with settings; a config of `grimoire.toml`, or one app by itself.
+
+Owns what several apps are together: their pages, hooks, timers and declared fields. Never loads a file (experiment.py
+does) and never runs a session. A reload makes a new Study; nothing in one changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from promptgrimoire.authoring.experiment import Experiment
+from promptgrimoire.authoring.pages import Hook, PageSpec
+from promptgrimoire.authoring.schedule import EveryHandler
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """One version of a config: its apps as they are loaded now, in the order in which players meet them."""
+
+    name: str  # the config's; of an app by itself, the app's
+    title: str
+    description: str
+    apps: tuple[Experiment, ...]  # at least one
+    settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    def app(self, name: str) -> Experiment:
+        """The app of that name. Raises KeyError."""
+        for app in self.apps:
+            if app.name == name:
+                return app
+        raise KeyError(name)
+
+    @cached_property
+    def pages(self) -> Mapping[str, PageSpec]:
+        """The pages of all apps by key, "app/Name"."""
+        return MappingProxyType({key: spec for app in self.apps for key, spec in app.pages.items()})
+
+    def hooks_named(self, name: str) -> list[tuple[str, Hook]]:
+        """The hooks of that name (new_player, on_join, …), each with its app's name, in the order of the apps."""
+        return [(app.name, app.hooks[name]) for app in self.apps if name in app.hooks]
+
+    @cached_property
+    def every(self) -> tuple[EveryHandler, ...]:
+        """The `@every` functions of all apps."""
+        return tuple(handler for app in self.apps for handler in app.every)
+
+    @cached_property
+    def declared(self) -> Mapping[str, type]:
+        """The classes that declare the fields of "player", "group" and "session"."""
+        return MappingProxyType({kind: found for app in self.apps for kind, found in app.declared.items()})
+
+    @cached_property
+    def digest(self) -> str:
+        """A short digest of all files of all apps."""
+        if len(self.apps) == 1:
+            return self.apps[0].digest
+        whole = hashlib.sha256("\n".join(f"{app.name} {app.digest}" for app in self.apps).encode())
+        return whole.hexdigest()[:16]
+
+    @property
+    def project(self) -> Path:
+        """The folder around the apps."""
+        return self.apps[0].project
+
+    def name_of(self, function: Callable[..., Any]) -> str | None:
+        """How a function at the top level of an app is stored, "app.name"; None for any other."""
+        name = getattr(function, "__name__", "")
+        found = (app.name for app in self.apps if getattr(app.module, name, None) is function)
+        return next((f"{app}.{name}" for app in found), None)
+
+    def function(self, stored: str) -> Callable[..., Any] | None:
+        """The function that `name_of` named, in this version; None where it does not exist any more."""
+        app, _, name = stored.rpartition(".")
+        found = (getattr(one.module, name, None) for one in self.apps if one.name == app)
+        return next(found, None)
+
+
+def study_of(app: Experiment, name: str = "") -> Study:
+    """An app by itself."""
+    return Study(name or app.name, app.title, app.description, (app,))
