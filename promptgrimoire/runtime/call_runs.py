@@ -87,7 +87,13 @@ class CallRun(Run):
             self.table.started.add(self.call.n)
             self.host.changed.add(f"~p{self.document.player}")
 
+    def before_suspension(self) -> None:
+        if self.method is not None and self.method.options.volatile and self._transaction is not None:
+            _wrote_nothing(self.activity.label, self._transaction)
+
     def finish(self, transaction: Transaction, value: object) -> int:
+        if self.method is not None and self.method.options.volatile:  # with a number: invoked rather than sent
+            _wrote_nothing(self.activity.label, transaction)
         try:
             result = to_browser(value)
         except NotSerialisable as problem:
@@ -157,10 +163,15 @@ class VolatileRun(Run):
     __slots__ = ()
 
     def _commit(self, transaction: Transaction, outcome: Outcome | None = None, result: bytes = b"null") -> int:
-        if transaction.writes:
-            raise AuthorError(
-                f"{self.activity.label} is @live(volatile=True), which may write nothing; it wrote "
-                f"'{transaction.writes[0].patch.path[0]}' ({transaction.writes[0].patch.line}). Use @live for what "
-                "must be kept."
-            )
+        _wrote_nothing(self.activity.label, transaction)
         return super()._commit(transaction, outcome, result)
+
+
+def _wrote_nothing(label: str, transaction: Transaction) -> None:
+    """Raises AuthorError where a volatile method wrote something."""
+    for write in transaction.writes:
+        if write.value:  # else it is only how to take back an index
+            raise AuthorError(
+                f"{label} is @live(volatile=True), which may write nothing; it wrote '{write.patch.path[0]}' "
+                f"({write.patch.line}). Use @live for what must be kept."
+            )
