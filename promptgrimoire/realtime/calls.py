@@ -18,9 +18,21 @@ class CallTable:
     settled, with the seq of the entry that records it (0 for one that was refused without a record). `running` holds
     the numbers of those that wait or run. `owner` is the live document, `adopters` are those that took over its
     calls: who is told. `settled` is the highest number up to which the document has said that all have settled.
+    `connection` is the number of the newest connection on which the document has said hello.
     """
 
-    __slots__ = ("_ahead", "adopters", "expected", "outcomes", "owner", "running", "settled", "started", "stay")
+    __slots__ = (
+        "_ahead",
+        "adopters",
+        "connection",
+        "expected",
+        "outcomes",
+        "owner",
+        "running",
+        "settled",
+        "started",
+        "stay",
+    )
 
     def __init__(self, stay: int, expected: int = 1) -> None:
         self.stay = stay
@@ -29,6 +41,7 @@ class CallTable:
         self.running: set[int] = set()
         self.started: set[int] = set()  # suspended at least once, not ended
         self.settled = 0
+        self.connection = 0
         # What is expected after `expected`, last one first, where the browser has given some up.
         self._ahead: list[int] = []
         self.owner: Any = None

@@ -68,12 +68,18 @@ class Outbox:
 
 
 class Document:
-    """One loaded page in one tab. `sent` is the highest seq that its present connection has been given."""
+    """One loaded page in one tab. `sent` is the highest seq that its present connection has been given.
+
+    `greeting` counts the hellos that are being answered. `lost` is the id of a loss of kept events (see
+    `promptgrimoire.runtime.mail`) that its present connection has been told of, and the seq that acknowledges it.
+    """
 
     __slots__ = (
         "adopted",
         "calls",
+        "greeting",
         "handled",
+        "lost",
         "nonce",
         "outbox",
         "place",
@@ -97,6 +103,8 @@ class Document:
         self.outbox = Outbox()
         self.sink: Sink | None = None
         self.sent = handled
+        self.greeting = 0
+        self.lost: tuple[str, int] | None = None
         self.tab = ""
         self.state = "active"
         self.adopted: dict[str, CallTable] = {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -19,11 +19,14 @@ _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 
 # ------------------------------------------------------------------ browser to server
 
+Nonce = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+"""A name that the browser has made up. Tables are kept by it, hence the bound."""
+
 
 class Adopted(msgspec.Struct, frozen=True):
     """Calls of a document that this tab showed before it was reloaded, and that have not settled."""
 
-    document: str
+    document: Nonce
     pending: list[int]
 
 
@@ -32,19 +35,21 @@ class Hello(msgspec.Struct, tag="hello", frozen=True):
 
     `base` is the `seq` as of which the page was rendered, `handled` the `seq` up to which this document has
     handled events (at least `base`), `kept` the ids of kept events that this player's tab has handled, `pending` the
-    numbers of this document's calls that have not settled, `next` the number that its next call will have.
+    numbers of this document's calls that have not settled, `next` the number that its next call will have. `connection`
+    counts the connections that this document has begun: of two hellos, the one with the lower number is out of date.
     """
 
     version: int
     stay: int
-    document: str
+    document: Nonce
     base: int
     handled: int
-    tab: str = ""
+    tab: Annotated[str, msgspec.Meta(max_length=64)] = ""
     pending: list[int] = []
     next: int = 1
     kept: list[str] = []
     adopts: list[Adopted] = []
+    connection: int = 0
 
 
 class Call(msgspec.Struct, tag="call", frozen=True):

@@ -25,7 +25,7 @@ from promptgrimoire.journal.entries import Outcome
 from promptgrimoire.realtime.calls import CallTable, addressed
 from promptgrimoire.realtime.limits import Bucket
 from promptgrimoire.realtime.outbox import Document
-from promptgrimoire.realtime.protocol import Call, Error, encode, frame, too_deep
+from promptgrimoire.realtime.protocol import Call, Error, Nonce, encode, frame, too_deep
 from promptgrimoire.runtime.activities import Run
 from promptgrimoire.runtime.call_runs import CallRun, VolatileRun
 from promptgrimoire.state.records import Player
@@ -44,7 +44,7 @@ class _CarriedCall(msgspec.Struct):
 
 
 class _Carried(msgspec.Struct):
-    document: str
+    document: Nonce
     calls: list[_CarriedCall]
 
 
@@ -368,7 +368,7 @@ class Calls:
         """A browser has handled these kept events: journal it, and do not deliver them again."""
         host = self._host
         mail = host.deliveries.of(player)
-        known = [id for id in dict.fromkeys(ids) if id in mail.kept and mail.kept[id][0] <= host.durable_seq]
+        known = [id for id in dict.fromkeys(ids) if mail.holds(id, host.durable_seq)]
         if not known or host.failure is not None:
             return
         run = Run(host, EventsHandled(player, known), host.activity(host.state.player(player), "handled"))
@@ -378,6 +378,5 @@ class Calls:
             host.commit(transaction, run.cause, b"null", Outcome("ok"))
         except JournalError:
             return  # they stay kept: the browser says it again, or skips them by their ids
-        for id in known:
-            del mail.kept[id]
+        mail.release(known)
         host.changed.add(f"~p{player}")

@@ -5,6 +5,7 @@ Decides nothing about state.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
@@ -17,11 +18,12 @@ from promptgrimoire.journal.entries import Send, decode_row
 from promptgrimoire.realtime.calls import CallTable, addressed
 from promptgrimoire.realtime.outbox import Document, Outbox, Sink
 from promptgrimoire.realtime.protocol import VERSION, Bye, CloseCode, FrameText, Hello, Welcome, encode, frame
-from promptgrimoire.runtime.mail import TABLES_PER_PLAYER, Mail
+from promptgrimoire.runtime.mail import SHED, TABLES_PER_PLAYER, Mail
 
 if TYPE_CHECKING:
     from promptgrimoire.runtime.host import Host
 
+log = logging.getLogger("promptgrimoire.deliveries")
 _RECENT_BYTES = 2_000_000
 _RECENT_SENDS = 10_000
 _PAGE = 500
@@ -135,7 +137,8 @@ class Deliveries:
         if keep:
             for player in range(1, len(self._host.state.everybody) + 1) if send.to is None else send.to:
                 if player not in send.but:
-                    self.of(player).kept[keep] = (seq, message)
+                    if self.of(player).keep(keep, seq, message, self._limits) == 1:
+                        log.warning("session %s, player %d: too many kept events wait: %s", self._host.id, player, SHED)
                     self._host.changed.add(f"~p{player}")
         return message
 
@@ -183,8 +186,13 @@ class Deliveries:
             raise JournalUnavailable(str(host.failure or "this server is stopping"))
         mail = self.of(player)
         table = mail.table(hello.document, hello.stay, min(hello.pending, default=hello.next))
+        if _late(hello, table, sink):
+            return None
+        table.connection = hello.connection
         table.resume(hello.pending, hello.next)
         document = await self._recognise(player, hello, table)
+        if _late(hello, table, sink):
+            return None
         table.owner = document
         document.calls = table
         document.tab = hello.tab
@@ -193,9 +201,15 @@ class Deliveries:
         resync = document.outbox.short_of(document.handled)
         if resync:
             document.outbox = Outbox(host.chain.seq)
-        await host.durable()
+        document.greeting += 1
+        try:
+            await host.durable()
+        finally:
+            document.greeting -= 1
         if host.closing:  # meanwhile: nobody would answer here
             raise JournalUnavailable("this session is being put away")
+        if _late(hello, table, sink):
+            return None
         if document.sink is not None and document.sink is not sink:
             document.sink.close(CloseCode.TAKEOVER, "this document has another connection")
         document.sink = sink
@@ -232,7 +246,8 @@ class Deliveries:
         mine = self.documents.setdefault(document.player, {})
         mine[document.nonce] = document
         self._places.setdefault(document.place, {})[document] = None
-        for other in [other for other in mine.values() if other.sink is None and other is not document]:
+        idle = [other for other in mine.values() if other.sink is None and not other.greeting and other is not document]
+        for other in idle:
             if len(mine) <= self._limits.connections:
                 break
             self.forget(other)  # of a tab that is long closed; should it come back, the journal has what it missed
@@ -254,6 +269,12 @@ class Deliveries:
         host = self._host
         durable = host.durable_seq
         current = document.stay == host.state.player(document.player)._about.get("stay", 0)
+        lost = self.of(document.player).lost
+        document.lost = None
+        if current and lost is not None and lost.seq <= durable:
+            resync = True
+            document.lost = lost.id, durable
+            log.warning("session %s, player %d: %d %s", host.id, document.player, lost.number, SHED)
         welcome = Welcome(VERSION, host.clock.now(), durable, host.settings.grace.ping, resync and current)
         sink.send(frame(0, [encode(welcome)]))
         if current:
@@ -386,6 +407,17 @@ class Deliveries:
             if document.sink is not None:
                 document.sink.send(frame(0, [b'{"type":"bye","reason":"%s"}' % reason.encode()]))
                 document.sink.close(code, reason)
+
+
+def _late(hello: Hello, table: CallTable, sink: Sink) -> bool:
+    """Whether a document has said a newer hello already; then this connection, which it has given up, is closed.
+
+    Else what was under way for long in a network would take the place of the connection that lives.
+    """
+    if hello.connection >= table.connection:
+        return False
+    sink.close(CloseCode.TAKEOVER, "this document has a newer connection")
+    return True
 
 
 def event_message(send: Send, text: bytes, keep: str) -> bytes:

@@ -187,8 +187,9 @@ class Gateway:
         if loaded is None:
             raise NotFound(f"no session {session_id}")
         study = self.experiments.study(loaded.stream.app)
+        state = self._new_state(session_id, study)
         try:
-            rebuilt = await rebuild(self.journal, session_id, self._new_state(session_id, study))
+            rebuilt = await rebuild(self.journal, session_id, state, self.settings.limits)
         except JournalUnavailable:
             raise
         except Exception as error:
@@ -229,7 +230,7 @@ class Gateway:
         loaded = await self.journal.load(_SERVER)
         state = SessionState(_SERVER)
         if loaded is not None:
-            rebuilt = await rebuild(self.journal, _SERVER, state)
+            rebuilt = await rebuild(self.journal, _SERVER, state, self.settings.limits)
             found = rebuilt.state.hidden._fields["secret"]
             assert isinstance(found, str)
             return found

@@ -20,6 +20,7 @@ from promptgrimoire.realtime.calls import INTERRUPTED
 from promptgrimoire.realtime.protocol import Error, encode
 from promptgrimoire.runtime.deliveries import event_message
 from promptgrimoire.runtime.mail import Mail, MailText
+from promptgrimoire.settings import Limits
 from promptgrimoire.state.session_state import SessionState
 
 if TYPE_CHECKING:
@@ -34,8 +35,9 @@ _TIMES_STATE = 4  # … and this many times the size of the last snapshot, so th
 class Rebuilt:
     """What the journal says of a session."""
 
-    def __init__(self, state: SessionState) -> None:
+    def __init__(self, state: SessionState, limits: Limits) -> None:
         self.state = state
+        self._limits = limits
         self.mail: dict[int, Mail] = {}
         self.online: set[int] = set()
         self.chain = Chain(state.id)
@@ -77,9 +79,7 @@ class Rebuilt:
         elif type(cause) is Disconnected and seq > seen.get("online", 0):
             self.online.discard(cause.player)
         elif type(cause) is EventsHandled and seq > seen.get(f"~p{cause.player}", 0):
-            mail = self.of(cause.player)
-            for id in cause.kept:
-                mail.kept.pop(id, None)
+            self.of(cause.player).release(cause.kept)
         if entry.sends:
             first = 1 + len(entry.patches)
             for index, send in enumerate(entry.sends):
@@ -89,7 +89,7 @@ class Rebuilt:
                     everybody = range(1, len(state.everybody) + 1)
                     for player in everybody if send.to is None else send.to:
                         if player not in send.but and seq > seen.get(f"~p{player}", 0):
-                            self.of(player).kept[id] = (seq, message)
+                            self.of(player).keep(id, seq, message, self._limits)
 
     def _call(self, entry: Entry, cause: Called, result: msgspec.Raw) -> None:
         outcome = entry.outcome
@@ -128,12 +128,12 @@ def _order(key: str) -> tuple[int, int]:
     return (0 if "s" in key else 1, int(digits) if digits.isdigit() else 0)
 
 
-async def rebuild(journal: Journal, stream: str, state: SessionState) -> Rebuilt:
+async def rebuild(journal: Journal, stream: str, state: SessionState, limits: Limits) -> Rebuilt:
     """Read a session from the journal. Raises NotFound's cause as JournalDamaged where an entry does not fit."""
     loaded = await journal.load(stream)
     if loaded is None:
         raise JournalDamaged(f"no stream {stream!r}")
-    rebuilt = Rebuilt(state)
+    rebuilt = Rebuilt(state, limits)
     seen: dict[str, int] = {}
     after = 0
     if loaded.snapshot is not None:

@@ -95,10 +95,16 @@ class Talk:
             self._host.calls.take(document, call)
 
     def handled(self, message: Handled) -> None:
-        assert self._document is not None
-        self._host.deliveries.handled(self._document, message.seq)
-        if message.kept:
-            self._host.calls.kept_handled(self._player, message.kept)
+        document = self._document
+        assert document is not None
+        self._host.deliveries.handled(document, message.seq)
+        kept = message.kept
+        lost = document.lost
+        if lost is not None and message.seq >= lost[1] and document.sink is self._connection:
+            kept = [*kept, lost[0]]
+            document.lost = None
+        if kept:
+            self._host.calls.kept_handled(self._player, kept)
 
     def here(self, message: Here) -> None:
         assert self._document is not None

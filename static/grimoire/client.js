@@ -30,6 +30,7 @@ export const makeClient = ({ base, player, stay, timeout, limit }, url, here, fa
   let held = [];
   let state = "active";
   let told = state;
+  let connections = 0;
 
   const send = (/** @type {object} */ message) => connection.send(JSON.stringify(message));
 
@@ -63,6 +64,7 @@ export const makeClient = ({ base, player, stay, timeout, limit }, url, here, fa
       tab,
       base,
       handled,
+      connection: ++connections,
       kept: store.kept().slice(-MOST_GREETED),
       ...calls.greeting(),
     }),
@@ -137,6 +139,7 @@ export const makeClient = ({ base, player, stay, timeout, limit }, url, here, fa
       case "welcome":
         if (!message.resync) return;
         handled = Math.max(handled, message.seq);
+        acknowledge();
         return face.resync();
       case "go":
         return face.go(message);

@@ -17,6 +17,7 @@ declare namespace Wire {
     tab: string;
     base: number;
     handled: number;
+    connection: number;
     pending: number[];
     next: number;
     kept: string[];

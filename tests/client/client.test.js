@@ -10,14 +10,15 @@ const event = (data, more = {}) => ({ type: "event", name: "E", data, ...more })
 test("hello comes first on every connection, and says where this document stands", async () => {
   const browser = new Browser();
   assert.deepEqual(browser.connects(), {
-    type: "hello", version: 1, stay: 7, document: "d1", tab: "t1", base: 100, handled: 100, kept: [], pending: [],
-    next: 1, adopts: [],
+    type: "hello", version: 1, stay: 7, document: "d1", tab: "t1", base: 100, handled: 100, connection: 1, kept: [],
+    pending: [], next: 1, adopts: [],
   });
   browser.frame(105, event(1), event(2, { keep: "k1" }));
   browser.closes();
   await browser.clock.pass(1000);
   const hello = browser.opens();
   assert.deepEqual([hello.base, hello.handled, hello.kept], [100, 105, ["k1"]]);
+  assert.equal(hello.connection, 2);
 });
 
 test("a frame is handled in order: events before the reply", async () => {
@@ -183,6 +184,7 @@ test("resync: the page is told once, and what it makes up for is not replayed", 
   const browser = new Browser();
   browser.connects({ resync: true, seq: 500 });
   assert.deepEqual(browser.seen[0], ["resync"]);
+  assert.deepEqual(browser.sentOf("handled"), [{ type: "handled", seq: 500, kept: [] }]); // also where it loads again
   browser.frame(400, event("old"));
   browser.frame(501, event("new"));
   assert.deepEqual(browser.events(), ["new"]);

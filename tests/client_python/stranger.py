@@ -128,6 +128,8 @@ class Stranger:
         self._seconds = seconds
         self._retry_every = retry_every
         self._next = 1
+        self._attempts = 0  # connections on which hello was said, or is about to be
+        self._resent = False  # on this connection: what is called from now on comes behind it
         self._mine = Unsettled(stay)
         self._futures: dict[int, asyncio.Future[Any]] = {}
         self._deadlines: dict[int, float] = {}
@@ -200,7 +202,7 @@ class Stranger:
         self.tab.unsettled[self.document] = self._mine
         future = self._futures[n] = asyncio.get_running_loop().create_future()
         self._postpone(n)
-        if self._socket is not None:
+        if self._resent:
             self._post(self.document, n)
         return future
 
@@ -265,6 +267,7 @@ class Stranger:
         self._outgoing = asyncio.Queue()  # what was meant for the connection before this one is not sent on it
         try:
             asked = time.monotonic()
+            self._attempts += 1
             await socket.send(json.dumps(self._hello()))
             async with asyncio.timeout(WELCOME_LIMIT):
                 while self._socket is None:
@@ -284,6 +287,7 @@ class Stranger:
             for n in self._mine.calls:
                 self._postpone(n)
             self._socket = None
+            self._resent = False
             for task in tasks:
                 task.cancel()
             await socket.close()
@@ -297,6 +301,7 @@ class Stranger:
             "tab": self.tab.name,
             "base": self.base,
             "handled": self.handled,
+            "connection": self._attempts,
             "pending": sorted(self._mine.calls),
             "next": self._next,
             "kept": list(self.tab.kept)[-MOST_GREETED:],
@@ -313,6 +318,7 @@ class Stranger:
         if welcome["resync"]:
             self.handled = max(self.handled, welcome["seq"])
             self.resyncs += 1
+            self._acknowledge()
 
     async def _beat(self, socket: ClientConnection) -> None:
         def check(asked: float) -> None:
@@ -429,6 +435,7 @@ class Stranger:
         for n in sorted(self._mine.calls):
             self._postpone(n)
             self._post(self.document, n)
+        self._resent = True
 
     def _post(self, document: str, n: int) -> None:
         one = self._mine if document == self.document else self._adopted[document]

@@ -16,7 +16,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from promptgrimoire.realtime.protocol import Call, Handled, Hello, Here, Incoming, Ping, decode
-from tests.client_python.stranger import CallError, PageConfig, Stranger, Tab
+from tests.client_python.stranger import CallError, Event, PageConfig, Stranger, Tab
 
 
 class Talk:
@@ -27,6 +27,7 @@ class Talk:
         self.answers: dict[str, Callable[[Any], dict[str, Any]]] = {}
         self.sockets: list[ServerConnection] = []
         self.welcome: dict[str, Any] = {}
+        self.beside: list[dict[str, Any]] = []  # in the frame of the welcome
         self.url = ""
         self.server: Server | None = None
 
@@ -40,7 +41,7 @@ class Talk:
         self.said.append(message)
         if isinstance(message, Hello):
             welcome = {"type": "welcome", "version": 1, "clock": 5000.0, "seq": 100, "ping": 0.2, "resync": False}
-            await self.frame(0, {**welcome, **self.welcome})
+            await self.frame(0, {**welcome, **self.welcome}, *self.beside)
         elif isinstance(message, Ping):
             await self.frame(0, {"type": "pong", "sent": message.sent, "clock": 5000.0})
         elif isinstance(message, Call) and message.method in self.answers:
@@ -101,6 +102,32 @@ async def test_hello_is_first_and_names_what_is_unsettled(talk: Talk) -> None:
         hello = talk.of(Hello)[1]
         assert (hello.pending, hello.next, hello.base, hello.handled) == ([1], 3, 100, 105)
         assert [call.n for call in talk.of(Call)] == [1, 2, 1]
+
+
+async def test_a_call_made_at_the_welcome_comes_behind_those_that_are_sent_again(talk: Talk) -> None:
+    async with Stranger(talk.url, 7, 100, retry_every=0.01) as one:
+        first = one.call("first")  # not answered
+        await talk.until(lambda: len(talk.of(Call)) == 1)
+        others: list[asyncio.Future[Any]] = []
+
+        def calls(_event: Event) -> None:
+            others.append(one.call("second"))
+
+        one._handler = calls
+        talk.beside = [event("with the welcome")]
+        talk.answers = {"first": ok(1), "second": ok(2)}
+        await one.drop()
+        assert await first == 1
+        assert await others[0] == 2
+    assert [call.n for call in talk.of(Call)] == [1, 1, 2]
+    assert [hello.connection for hello in talk.of(Hello)] == [1, 2]
+
+
+async def test_a_resync_is_acknowledged_at_once(talk: Talk) -> None:
+    talk.welcome = {"resync": True, "seq": 500}
+    async with Stranger(talk.url, 7, 100):
+        await talk.until(lambda: talk.of(Handled))
+    assert talk.of(Handled)[0].seq == 500
 
 
 async def test_events_are_handled_once_and_acknowledged(talk: Talk) -> None:

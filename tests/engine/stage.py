@@ -291,6 +291,7 @@ class Browser:
         self.document = f"doc{next(_nonces)}"
         self.stay = self.base = self.handled = 0
         self.next = 1
+        self.connections = 0
         self.pending: dict[int, tuple[str, list[Any]]] = {}
         self.settled: dict[int, Any] = {}
         self.adopted_settled: dict[tuple[str, int], Any] = {}
@@ -321,17 +322,20 @@ class Browser:
         return [Adopted(doc, list(calls)) for doc, calls in others]
 
     def hello(self) -> Hello:
-        kept, adopts = list(self.tab.kept), self.adopts()
-        return Hello(
-            1, self.stay, self.document, self.base, self.handled, "", list(self.pending), self.next, kept, adopts
-        )
+        self.connections += 1
+        kept, pending = list(self.tab.kept), list(self.pending)
+        place = (1, self.stay, self.document, self.base, self.handled, "")
+        return Hello(*place, pending, self.next, kept, self.adopts(), self.connections)
 
     async def connect(self, resend: bool = True) -> bool:
         host = await self.server.host()
         self.sink = sink = Sink(self)
-        self.talk = Talk(host, self.player, sink)  # type: ignore[arg-type]
-        if not await self.talk.hello(self.hello()):
+        self.talk = talk = Talk(host, self.player, sink)  # type: ignore[arg-type]
+        resyncs = self.resyncs
+        if not await talk.hello(self.hello()):
             return False
+        if resend and self.resyncs > resyncs and sink.open:
+            talk.handled(Handled(self.handled))
         if resend and self.sink is sink and sink.open:
             self.resend()
         return True

@@ -430,11 +430,11 @@ class Sessions(RuleBasedStateMachine):
                 return
             await host.durable()
             state = self.server.gateway._new_state(host.id, host.study)
-            compare(host, await rebuild(self.server.journal, host.id, state))
+            compare(host, await rebuild(self.server.journal, host.id, state, host.limits))
             snapshots = self.server.journal._snapshots.pop(host.id, None)
             if snapshots is not None:  # and the same without the snapshot
                 state = self.server.gateway._new_state(host.id, host.study)
-                compare(host, await rebuild(self.server.journal, host.id, state))
+                compare(host, await rebuild(self.server.journal, host.id, state, host.limits))
                 self.server.journal._snapshots[host.id] = snapshots
 
         self.run(comparing())
