@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from promptgrimoire.commands import Cause, Connected, Disconnected
 from promptgrimoire.context import current
+from promptgrimoire.errors import JournalError
 from promptgrimoire.ids import hidden
 from promptgrimoire.journal.entries import Outcome
 from promptgrimoire.realtime.presence import Presence
@@ -14,8 +19,12 @@ from promptgrimoire.state.records import Record
 from promptgrimoire.state.transaction import Transaction
 
 if TYPE_CHECKING:
+    from promptgrimoire.context import Activity
     from promptgrimoire.runtime.clock import Handle
     from promptgrimoire.runtime.host import Host
+
+log = logging.getLogger("promptgrimoire.hooks")
+_PAUSE = 1.0
 
 
 async def call_hooks(host: Host, name: str, record: Record, **optional: Any) -> None:
@@ -32,23 +41,54 @@ async def call_hooks(host: Host, name: str, record: Record, **optional: Any) -> 
 class _PresenceRun(Run):
     """Coming and going is data: it is journaled even where no hook is defined."""
 
-    __slots__ = ("_recorded",)
+    __slots__ = ("_ended", "_recorded")
+
+    def __init__(self, host: Host, cause: Cause, activity: Activity) -> None:
+        super().__init__(host, cause, activity)
+        self._ended = self._recorded = False
+
+    @property
+    def refused(self) -> bool:
+        """Whether storage took nothing of it: it is as if it had not run."""
+        return self._ended and not self._recorded
 
     def _commit(self, transaction: Transaction, outcome: Outcome | None = None, result: bytes = b"null") -> int:
-        recorded = getattr(self, "_recorded", False)
-        seq = super()._commit(transaction, outcome if recorded else outcome or Outcome("ok"), result)
+        seq = super()._commit(transaction, outcome if self._recorded else outcome or Outcome("ok"), result)
         self._recorded = True
         return seq
 
+    def fail(self, transaction: Transaction, error: BaseException) -> int:
+        if isinstance(error, JournalError) and not self._recorded:
+            return self._commit(transaction)  # it is tried again: nothing has failed yet
+        return super().fail(transaction, error)
+
+    def ended(self, seq: int, value: object, error: BaseException | None) -> None:
+        self._ended = True
+
+
+class _Change(NamedTuple):
+    """Somebody came or went: what the journal is told, and the hooks."""
+
+    cause: Cause
+    player: int
+    label: str
+    hooks: Callable[[], Coroutine[Any, Any, None]]
+
 
 class Attendance:
-    """The presence of one session's players."""
+    """The presence of one session's players.
+
+    What has changed is recorded, and its hooks run, in the order in which it happened. Where storage does not take one,
+    it and those after it are tried again in a moment.
+    """
 
     def __init__(self, host: Host) -> None:
         self._host = host
         self.presence = Presence(host.settings.grace.away)
         host.state.online = self.presence.online
         self._handle: Handle | None = None
+        self._changes: deque[_Change] = deque()  # that storage has not taken yet
+        self._again: Handle | None = None
 
     def opened(self, player: int, connection: object) -> None:
         """A connection said hello."""
@@ -57,17 +97,16 @@ class Attendance:
             return
         host = self._host
         private = host.state.record(hidden(f"p{player}"))
-        first = not private._fields.get("joined")
 
         async def connected() -> None:
             if alone:
                 host.timers.begin()
-            if first:
+            if not private._fields.get("joined"):
                 host.state.writing().assign(private, "joined", True)
                 await self._call("on_join", player)
             await self._call("on_connect", player)
 
-        self._run(Connected(player), player, "on_connect", connected())
+        self._changed(_Change(Connected(player), player, "on_connect", connected))
         host.timers.plan()
 
     def closed(self, player: int, connection: object, reason: str) -> None:
@@ -85,12 +124,15 @@ class Attendance:
         self._plan()
 
     def stop(self) -> None:
+        for handle in (self._handle, self._again):
+            if handle is not None:
+                handle.cancel()
+        self._handle = self._again = None
+
+    def _plan(self) -> None:
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
-
-    def _plan(self) -> None:
-        self.stop()
         due = self.presence.due()
         if due is not None:
             self._handle = self._host.clock.at(due, self._expire)
@@ -101,14 +143,29 @@ class Attendance:
         if host.failure is not None:
             return
         for player, reason in self.presence.expire(host.clock.now()):
-            hook = self._call("on_disconnect", player, reason=reason)
-            self._run(Disconnected(player, reason), player, "on_disconnect", hook)
+            hooks = partial(self._call, "on_disconnect", player, reason=reason)
+            self._changed(_Change(Disconnected(player, reason), player, "on_disconnect", hooks))
         self._plan()
 
-    def _run(self, cause: Cause, player: int, label: str, coroutine: Any) -> None:
+    def _changed(self, change: _Change) -> None:
+        self._changes.append(change)
+        if self._again is None:
+            self._carry_out()
+
+    def _carry_out(self) -> None:
         host = self._host
-        run = _PresenceRun(host, cause, host.activity(host.state.player(player), label))
-        host.start(coroutine, run, host.tasks.keep)
+        refused = self._again is not None
+        self._again = None
+        while self._changes and host.failure is None:
+            cause, player, label, hooks = self._changes[0]
+            run = _PresenceRun(host, cause, host.activity(host.state.player(player), label))
+            host.start(hooks(), run, host.tasks.keep)
+            if run.refused and host.failure is None:
+                if not refused:
+                    log.warning("session %s: %s of player %d waits for storage", host.id, label, player)
+                self._again = host.clock.at(host.clock.now() + _PAUSE, self._carry_out)
+                return
+            self._changes.popleft()
 
     async def _call(self, name: str, player: int, **optional: Any) -> None:
         await call_hooks(self._host, name, self._host.state.player(player), **optional)

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
+from promptgrimoire.errors import JournalUnavailable
+from promptgrimoire.journal.memory import MemoryJournal
 from tests.engine.conftest import Serve
 from tests.engine.stage import settle
 
@@ -204,3 +210,84 @@ async def test_slow_hooks_of_coming_and_going_are_carried_out_once(serve: Serve)
     await settle()
     player = await server.player()
     assert (player.joins, player.welcomed, player.online) == (1, True, True)
+
+
+class Choosy(MemoryJournal):
+    """Takes nothing while it is `full`, as one does whose queue is; no session loses what it has in memory."""
+
+    full = False
+
+    def append(self, *row: Any) -> None:
+        if self.full:
+            raise JournalUnavailable("too many entries wait for the disk")
+        super().append(*row)
+
+
+async def test_who_comes_while_storage_takes_nothing_has_come_once_it_does(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    """on_join and on_connect were skipped until the player went and came again."""
+    server = await serve(LAB, journal=Choosy())
+    one = server.browser()
+    await one.load()
+    await settle()
+    server.journal.full = True
+    await one.connect()
+    await server.clock.advance(3)
+    host = await server.host()
+    assert host.failure is None
+    assert host.state.session.log == []
+    assert caplog.text.count("on_connect of player 1 waits for storage") == 1
+    assert "Traceback" not in caplog.text
+    server.journal.full = False
+    await server.clock.advance(1)
+    assert host.state.session.log == [["connect", 1]]
+    assert host.state.player(1).joins == 1
+    await host.durable()
+    host = await server.restart()
+    assert host.state.player(1).online is True
+    await one.connect()
+    assert host.state.session.log == [["connect", 1]]
+
+
+async def test_who_goes_while_storage_takes_nothing_has_gone_and_come_in_that_order(serve: Serve) -> None:
+    server = await serve(LAB, journal=Choosy())
+    one = await server.opened()
+    await settle()
+    server.journal.full = True
+    one.lose()
+    await server.clock.advance(6)
+    await one.connect()
+    await server.clock.advance(6)
+    host = await server.host()
+    assert host.state.session.log == [["connect", 1]]
+    server.journal.full = False
+    await server.clock.advance(1)
+    assert host.state.session.log == [["connect", 1], ["disconnect", 1, "lost"], ["connect", 1]]
+    assert server.module.ran.count("join 1") == 1
+
+
+async def test_hooks_that_wait_are_not_run_again_where_storage_refuses_a_later_part(serve: Serve) -> None:
+    server = await serve(
+        '''
+        class Lab(Page):
+            """# Lab"""
+
+        async def on_connect(player):
+            ran.append("began")
+            player.half = True
+            await gates.wait("x")
+            player.whole = True
+
+        page_order = [Lab]
+        ''',
+        journal=Choosy(),
+    )
+    await server.opened()
+    server.journal.full = True
+    server.gates.open("x")
+    await settle()
+    server.journal.full = False
+    await server.clock.advance(10)
+    assert server.module.ran == ["began"]
+    assert (await server.player()).fields() == {"half": True}
