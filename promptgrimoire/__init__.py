@@ -28,6 +28,7 @@ from promptgrimoire.authoring.messages import (
 )
 from promptgrimoire.authoring.pages import GroupCreatingWait, NoshowPage, Page, PlayerContext, SynchronizingWait
 from promptgrimoire.authoring.schedule import every
+from promptgrimoire.authoring.sequence import Between, Bracket, RandomOrder, Repeat, Rounds
 from promptgrimoire.authoring.tasks import after, durable, external, in_thread, rng, spawn
 from promptgrimoire.errors import Reject
 from promptgrimoire.state.declared import GroupFields, PlayerFields, SessionFields
@@ -44,6 +45,8 @@ SessionType = Session
 
 __all__ = [
     "Annotated",
+    "Between",
+    "Bracket",
     "GroupCreatingWait",
     "GroupFields",
     "GroupType",
@@ -55,7 +58,10 @@ __all__ = [
     "PlayerFields",
     "PlayerType",
     "Players",
+    "RandomOrder",
     "Reject",
+    "Repeat",
+    "Rounds",
     "SessionFields",
     "SessionType",
     "SynchronizingWait",

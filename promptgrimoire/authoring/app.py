@@ -9,6 +9,7 @@ import ast
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -17,6 +18,7 @@ from promptgrimoire.authoring.checks import Report, hook_of
 from promptgrimoire.authoring.live import options_of
 from promptgrimoire.authoring.pages import BUILT_IN_PAGES, HOOK_KINDS, Hook, HookKind, Page, PlayerContext
 from promptgrimoire.authoring.schedule import EveryHandler, interval_of
+from promptgrimoire.authoring.sequence import Repeat, Sequence, pages_in, sequences_in
 from promptgrimoire.authoring.source import Source
 from promptgrimoire.authoring.vocabulary import LATER_MODULE_HOOKS, MODULE_HOOKS, MODULE_VALUES, OTREE_MODULE, near_miss
 from promptgrimoire.errors import NotSerialisable
@@ -28,10 +30,12 @@ _DECLARED = {"player": PlayerFields, "group": GroupFields, "session": SessionFie
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """What a module defines beside its pages. `pages` is None where page_order is a function (then `order` is it)."""
+    """What a module defines beside its pages. `pages`, all that occur in page_order, and `items`, page_order itself,
+    are None where it is a function (then `order` is it)."""
 
     hooks: dict[str, Hook]
     pages: list[type[Page]] | None
+    items: list[Any] | None
     order: Hook | None
     constants: Any
     export: dict[str, Any]
@@ -57,14 +61,15 @@ class _Named:
 def check_app(module: ModuleType, source: Source, report: Report) -> App:
     """Everything about the module apart from its pages."""
     _check_names(module, source, report)
-    pages, order_hook = _page_order(module, source, report)
+    items, order_hook = _page_order(module, source, report)
     description = getattr(module, "DESCRIPTION", None)
     if description is not None and not isinstance(description, str):
         report.error(_at(source, "DESCRIPTION"), f"DESCRIPTION: expected text, found {description!r}")
     constants = getattr(module, "C", None) if source.defines("C") else None
     return App(
         hooks=_module_hooks(module, source, report),
-        pages=pages,
+        pages=None if items is None else list(pages_in(items)),
+        items=items,
         order=order_hook,
         constants=constants,
         export=_export(constants, source, report),
@@ -100,7 +105,7 @@ def _check_names(module: ModuleType, source: Source, report: Report) -> None:
             report.error(where, f"{name}: did you mean '{near}'? Otherwise choose a less similar name")
 
 
-def _page_order(module: ModuleType, source: Source, report: Report) -> tuple[list[type[Page]] | None, Hook | None]:
+def _page_order(module: ModuleType, source: Source, report: Report) -> tuple[list[Any] | None, Hook | None]:
     where = _at(source, "page_order")
     value = getattr(module, "page_order", None)
     if value is None:
@@ -112,25 +117,63 @@ def _page_order(module: ModuleType, source: Source, report: Report) -> tuple[lis
         return [], None
     if isinstance(value, FunctionType):
         return None, _function(value, "page_order", ("player",), (), source, report, sync_only=True)
+    if isinstance(value, Sequence):
+        report.error(where, f"page_order: expected a list, found {value!r}; write page_order = [{value!r}]")
+        return [], None
     if not isinstance(value, list | tuple):
         report.error(where, f"page_order: expected a list of pages or a function of player, found {value!r}")
         return [], None
     known = [one.__name__ for one in pages_of(module)]
-    found: list[type[Page]] = []
-    for index, item in order.flattened(value):
-        problem = order.wrong_entry(item, known)
-        if problem is None:
-            found.append(item)
-        else:
-            report.error(f"{source.shown}:{source.item_line('page_order', index)}", f"page_order: {problem}")
-    if not value:
+    found = list(order.mistakes(value, known))
+    for mistake in found:
+        report.error(_where(mistake, source, report), f"page_order: {mistake.text}")
+    if found:
+        return [], None
+    if not any(True for _ in pages_in(value)):
         report.error(where, f"page_order is empty; it needs at least one page, as in page_order = [{', '.join(known)}]")
-    for one, other in order.namesakes(found):
+    for one, other in order.namesakes(pages_in(value)):
         report.error(
             where,
             f"page_order: two pages are named {one.__name__} (of {one.__module__} and {other.__module__}); rename one",
         )
-    return found, None
+    _check_endless(value, source, report)
+    return list(value), None
+
+
+def _where(mistake: order.Mistake, source: Source, report: Report) -> str:
+    """The line of the innermost sequence around a mistake, else that of the entry of the list."""
+    found = mistake.within
+    if found is not None and Path(found.file).is_relative_to(report.place.project):
+        return f"{report.place.shown(Path(found.file))}:{found.line}"
+    return f"{source.shown}:{source.item_line('page_order', mistake.index)}"
+
+
+def _check_endless(items: list[Any] | tuple[Any, ...], source: Source, report: Report) -> None:
+    """A Repeat that only player.add_round ends, which nothing in the app's code ever sets."""
+    for repeat in sequences_in(items):
+        if not isinstance(repeat, Repeat) or not repeat.asks_the_player:
+            continue
+        modules = {source.shown: source}
+        for page in pages_in(repeat.items):
+            for base in page.__mro__:
+                found = report.source(base.__module__)
+                if found is not None:
+                    modules[found.shown] = found
+        if not any(_mentions(one.tree, "add_round") for one in modules.values()):
+            mistake = order.Mistake("", 0, repeat)
+            report.error(
+                _where(mistake, source, report),
+                "page_order: Repeat never ends, since nothing sets player.add_round; write player.add_round = False in "
+                "a hook of one of its pages (after_once, for example), or give it continue_with=0.75 or at_most=10",
+            )
+
+
+def _mentions(tree: ast.AST, name: str) -> bool:
+    return any(
+        (isinstance(node, ast.Attribute) and node.attr == name)
+        or (isinstance(node, ast.Constant) and node.value == name)
+        for node in ast.walk(tree)
+    )
 
 
 def pages_of(module: ModuleType) -> Iterator[type[Page]]:

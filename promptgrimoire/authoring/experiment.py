@@ -21,6 +21,7 @@ from promptgrimoire.authoring.checks import Report, check_page, page_spec
 from promptgrimoire.authoring.loading import ImportFailed, Place, digest_of, import_fresh, name_taken, source_files
 from promptgrimoire.authoring.pages import Hook, Page, PageSpec, PlayerContext
 from promptgrimoire.authoring.schedule import EveryHandler
+from promptgrimoire.authoring.sequence import Step, compiled, pages_in
 from promptgrimoire.authoring.source import Source, annotated_only
 from promptgrimoire.authoring.templates import Templates
 from promptgrimoire.authoring.vocabulary import ATTRIBUTES
@@ -41,7 +42,7 @@ class Experiment:
     folder: Path  # where its templates are
     project: Path  # the folder around it
     module: ModuleType
-    order: tuple[PageSpec, ...] | None  # None: page_order is a function, see order_for
+    order: tuple[Step, ...] | None  # page_order, compiled; None where it is a function, see steps_for
     pages: Mapping[str, PageSpec]  # by key, "app/Name"
     hooks: Mapping[str, Hook]  # new_session, new_player, restart, on_join, on_connect, on_disconnect
     constants: Any  # the class C, or None
@@ -63,29 +64,40 @@ class Experiment:
         """The page's spec in this version. Raises KeyError for a page that this experiment does not show."""
         return self.pages[f"{self.name}/{page.__name__}"]
 
-    def order_for(self, player: Any) -> tuple[PageSpec, ...]:
-        """The pages that this player will meet. Raises ExperimentError where page_order gives something else."""
+    def steps_for(self, player: Any) -> list[Step]:
+        """The compiled page_order of this player (see sequence.compiled), whom a function of page_order is asked for.
+
+        Raises ExperimentError where that gives something else.
+        """
         if self.order is not None:
-            return self.order
+            return list(self.order)
         assert self.page_order is not None
         where = self.page_order.where
         items = self.page_order(player)
         if not isinstance(items, list | tuple):
             raise ExperimentError([f"{where}: page_order: expected a list of pages, returned {items!r}"])
-        known = {spec.name: spec for spec in self.pages.values()}
-        found: list[PageSpec] = []
-        problems = []
-        for _, item in order.flattened(items):
-            problem = order.wrong_entry(item, known)
-            if problem is None and (item.__name__ not in known or known[item.__name__].page is not item):
-                problem = f"{item.__name__} is not a page of this app; define or import it at the top of the file"
-            if problem is None:
-                found.append(known[item.__name__])
-            else:
-                problems.append(f"{where}: page_order: {problem}")
-        if problems or not found:
-            raise ExperimentError(problems or [f"{where}: page_order returned no page; it needs at least one"])
-        return tuple(found)
+        known = {spec.name: spec.page for spec in self.pages.values()}
+        problems = [f"{where}: page_order: {mistake.text}" for mistake in order.mistakes(items, known)]
+        if not problems:
+            problems = [
+                f"{where}: page_order: {page.__name__} is not a page of this app; define or import it at the top of "
+                "the file"
+                for page in dict.fromkeys(pages_in(items))
+                if known.get(page.__name__) is not page
+            ]
+        if problems:
+            raise ExperimentError(problems)
+        found = compiled(items, self._key_of)
+        if not found:
+            raise ExperimentError([f"{where}: page_order returned no page; it needs at least one"])
+        return found
+
+    def order_for(self, player: Any) -> tuple[PageSpec, ...]:
+        """The pages of `steps_for` that are decided already."""
+        return tuple(self.pages[step] for step in self.steps_for(player) if isinstance(step, str))
+
+    def _key_of(self, page: type[Page]) -> str:
+        return f"{self.name}/{page.__name__}"
 
     def source_files(self) -> list[Path]:
         """The files to watch for a reload."""
@@ -139,7 +151,7 @@ def _experiment(
         folder=place.folder,
         project=place.project,
         module=module,
-        order=None if app.pages is None else tuple(specs[page] for page in app.pages),
+        order=None if app.items is None else tuple(compiled(app.items, lambda page: specs[page].key)),
         pages=MappingProxyType({spec.key: spec for spec in specs.values()}),
         hooks=MappingProxyType(app.hooks),
         constants=app.constants,

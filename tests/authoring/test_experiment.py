@@ -63,8 +63,7 @@ def test_what_an_experiment_holds(loaded: Loaded, tmp_path: Path) -> None:
     experiment = loaded(GAME)
     assert (experiment.name, experiment.title, experiment.description) == ("game", "Game", "Counts.")
     assert (experiment.path, experiment.project) == (tmp_path / "game", tmp_path)
-    assert experiment.order is not None
-    assert [spec.key for spec in experiment.order] == ["game/Start", "game/Start"]
+    assert experiment.order == ("game/Start", "game/Start")
     assert sorted(experiment.hooks) == ["new_player", "new_session", "on_disconnect"]
     assert experiment.hooks["new_player"].is_async
     assert experiment.hooks["new_session"].where == "game/__init__.py:33"
@@ -75,7 +74,7 @@ def test_what_an_experiment_holds(loaded: Loaded, tmp_path: Path) -> None:
     assert experiment.player_class is experiment.module.Player
     assert [(one.name, one.seconds, one.is_async) for one in experiment.every] == [("tick", 5.0, True)]
     assert experiment.warnings == ()
-    spec = experiment.order[0]
+    spec = experiment.pages["game/Start"]
     assert experiment.spec_of(spec.page) is spec
     assert spec.page.__grimoire__ is spec
     method = spec.live["bid"]
@@ -132,7 +131,7 @@ def test_page_order_of_a_player(loaded: Loaded) -> None:
     experiment = loaded(ORDER)
     assert experiment.order is None
     start, end = experiment.module.Start, experiment.module.End
-    assert [spec.name for spec in experiment.order_for(SimpleNamespace(order=[end, [start]]))] == ["End", "Start"]
+    assert experiment.steps_for(SimpleNamespace(order=[end, [start]])) == ["game/End", "game/Start"]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +146,7 @@ def test_page_order_of_a_player(loaded: Loaded) -> None:
 )
 def test_page_order_of_a_player_is_checked(loaded: Loaded, order: Any, text: str) -> None:
     with pytest.raises(ExperimentError, match=r"game/__init__\.py:8: page_order") as caught:
-        loaded(ORDER).order_for(SimpleNamespace(order=order))
+        loaded(ORDER).steps_for(SimpleNamespace(order=order))
     assert text in str(caught.value)
 
 
