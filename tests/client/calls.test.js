@@ -22,7 +22,7 @@ test("a call is sent once welcomed, and its reply settles it", async () => {
   assert.equal(browser.sentOf("call")[1].done, 1);
 });
 
-test("an error rejects with its code and reference id", async () => {
+test("evidence 42: an error rejects with its code and reference id", async () => {
   const browser = new Browser();
   browser.connects();
   const promise = browser.invoke("fail");

@@ -21,7 +21,7 @@ test("evidence 21: delays grow to ten seconds, with full jitter", async () => {
   assert.equal(browser.sockets.length, 11);
 });
 
-test("after a connection that lasted, the first delay is short again; after one that did not, it is not", async () => {
+test("evidence 21: after a connection that lasted, the first delay is short again; after one that did not, it is not", async () => {
   const browser = new Browser();
   browser.jitter = 0.999;
   for (let count = 0; count < 6; count += 1) {
@@ -41,6 +41,25 @@ test("after a connection that lasted, the first delay is short again; after one 
   assert.equal(browser.sockets.length, before + 1);
 });
 
+test("evidence 21: a loss is mended within the document: nothing is loaded again, nothing missed or handled twice", async () => {
+  const browser = new Browser();
+  const first = browser.connects();
+  browser.frame(101, { type: "event", name: null, data: "before" });
+  const call = browser.invoke("a");
+  for (let losses = 1; losses <= 3; losses += 1) {
+    browser.closes();
+    await browser.clock.pass(10_000);
+    const hello = browser.connects();
+    assert.deepEqual([hello.document, hello.stay, hello.handled], [first.document, first.stay, 100 + losses]);
+    browser.frame(100 + losses, { type: "event", name: null, data: "handled already" });
+    browser.frame(101 + losses, { type: "event", name: null, data: `missed ${losses}` });
+  }
+  browser.frame(0, { type: "reply", n: 1, ok: "answered" });
+  assert.equal(await call, "answered");
+  assert.deepEqual(browser.events(), ["before", "missed 1", "missed 2", "missed 3"]);
+  assert.deepEqual(browser.seen.filter(([what]) => ["go", "resync", "bye"].includes(what)), []);
+});
+
 test("after being closed for flooding the next attempt takes its time", async () => {
   const browser = new Browser();
   browser.jitter = 0.999;
@@ -53,7 +72,7 @@ test("after being closed for flooding the next attempt takes its time", async ()
   assert.equal(browser.sockets.length, 2);
 });
 
-test("coming online or being looked at reconnects at once", async () => {
+test("evidence 21: coming online or being looked at reconnects at once", async () => {
   const browser = new Browser();
   browser.jitter = 0.999;
   for (let count = 0; count < 8; count += 1) {
@@ -70,7 +89,7 @@ test("coming online or being looked at reconnects at once", async () => {
   assert.equal(browser.sockets.length, before + 1);
 });
 
-test("a half-open socket is noticed within seconds of the ping, and nobody listens to it any more", async () => {
+test("evidence 21: a half-open socket is noticed within seconds of the ping, and nobody listens to it any more", async () => {
   const browser = new Browser();
   browser.connects({ ping: 20 });
   await browser.clock.pass(20_000);
@@ -136,7 +155,7 @@ test("waking a connection that is up asks the server, and tells when it was hear
   assert.equal(browser.client.connection.heard, 1570);
 });
 
-test("the clock is the server's, from the quickest answer, whatever the participant's says", async () => {
+test("evidence 27: the clock is the server's, from the quickest answer, whatever the participant's says", async () => {
   const clock = new Clock();
   const browser = new Browser({ clock });
   assert.equal(browser.client.connection.clock(), 1_700_000_001);

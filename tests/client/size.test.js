@@ -11,12 +11,12 @@ const packed = (folder, ending) =>
     .map((name) => gzipSync(readFileSync(new URL(folder + name, import.meta.url)), { level: 9 }).length)
     .reduce((sum, size) => sum + size, 0);
 
-test("the client takes at most 12 kB, each file gzipped by itself", () => {
+test("evidence 48: the client takes at most 12 kB, each file gzipped by itself", () => {
   const size = packed("../../static/grimoire/", ".js");
   assert.ok(size <= 12_000, `${size} bytes`);
 });
 
-test("the stylesheet takes at most 12 kB, gzipped", () => {
+test("evidence 48: the stylesheet takes at most 12 kB, gzipped", () => {
   const size = packed("../../static/style/", ".css");
   assert.ok(size <= 12_000, `${size} bytes`);
 });

@@ -81,8 +81,8 @@ async def test_a_handler_that_throws_stops_no_other(page: Page, server: Scripted
     assert (await log(page))[-2:] == [["after the broken one"], ["Short", 2, 101]]
 
 
-async def test_a_lost_connection_is_said_quietly_and_mended(page: Page, server: Scripted) -> None:
-    """Evidence 50: what is called meanwhile is sent when the server is back."""
+async def test_evidence_50_a_lost_connection_is_said_quietly_and_mended(page: Page, server: Scripted) -> None:
+    """What is called meanwhile is sent when the server is back."""
     server.answers["late"] = lambda args: args[0]
     await server.stop()
     await page.evaluate("void grimoire.invoke('late', 'kept').then((value) => log.push(['reply', value]))")
@@ -113,8 +113,9 @@ async def test_a_half_open_connection_is_noticed(page: Page, server: Scripted) -
     await page.wait_for_selector("text=LOST", state="detached", timeout=15_000)
 
 
-async def test_a_reload_adopts_unsettled_calls_and_skips_kept_events(page: Page, server: Scripted) -> None:
-    """Evidence 11 and 12, across documents of one tab."""
+async def test_evidence_11_and_12_a_reload_adopts_unsettled_calls_and_skips_kept_events(
+    page: Page, server: Scripted
+) -> None:
     await page.evaluate("void grimoire.invoke('slow', 1)")
     await server.frame(101, event("Short", "offer", keep="101.0"))
     await until(page, "log.some(([what]) => what == 'Short')")
@@ -149,8 +150,8 @@ async def test_a_page_restored_from_the_cache_resumes(page: Page, server: Script
     await until(page, "log.some(([what]) => what == 'reconnect')")
 
 
-async def test_next_waits_for_pending_calls(page: Page, server: Scripted) -> None:
-    """Evidence 20: calling and pressing Next at once loses nothing."""
+async def test_evidence_20_next_waits_for_pending_calls(page: Page, server: Scripted) -> None:
+    """Calling and pressing Next at once loses nothing."""
     await page.evaluate("void grimoire.invoke('last', 1); grimoire.submit()")
     await server.until(lambda: "last" in server.order)
     await asyncio.sleep(0.3)
@@ -248,8 +249,10 @@ async def test_a_page_that_was_taken_over_says_so_and_can_be_taken_back(page: Pa
     await server.until(lambda: len(server.hellos) == 2)
 
 
-async def test_a_failed_call_that_no_author_handles_is_not_silent(page: Page, server: Scripted) -> None:
-    """Evidence 29 and 42: the participant sees that something failed, and the reference to name."""
+async def test_evidence_29_and_42_a_failed_call_that_no_author_handles_is_not_silent(
+    page: Page, server: Scripted
+) -> None:
+    """The participant sees that something failed, and the reference to name."""
     server.answers["fail"] = lambda args: {"type": "error", "code": "error", "message": "internal", "id": "K7QX"}
     await page.evaluate("void grimoire.invoke('fail')")
     await page.wait_for_selector("text=ERROR (K7QX)")

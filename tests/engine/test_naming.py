@@ -38,7 +38,7 @@ async def test_a_value_that_cannot_travel_is_refused_with_the_method_that_return
     assert "Traceback" not in caplog.text
 
 
-async def test_the_watchdog_names_a_line_of_the_experiment_not_one_of_ours(
+async def test_evidence_19_the_watchdog_names_a_line_of_the_experiment_not_one_of_ours(
     serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It was built without being told whose files are whose: a loop that writes was placed in our own code."""

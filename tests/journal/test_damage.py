@@ -84,7 +84,7 @@ def replace_by_other_database(path: Path) -> None:
         pytest.param(alter("DROP TABLE snapshots"), r"table snapshots has the columns \(\)", id="no table"),
     ],
 )
-async def test_a_damaged_file_is_refused_and_left_untouched(
+async def test_evidence_8_a_damaged_file_is_refused_and_left_untouched(
     tmp_path: Path, damage: Callable[[Path], None], said: str
 ) -> None:
     path = tmp_path / "journal.db"
@@ -104,7 +104,7 @@ async def test_a_damaged_file_is_refused_and_left_untouched(
     await journal.close()
 
 
-async def test_a_file_from_a_newer_version_is_refused(tmp_path: Path) -> None:
+async def test_evidence_8_a_file_from_a_newer_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     await make(path)
     alter("PRAGMA user_version = 2")(path)

@@ -194,7 +194,7 @@ def test_an_entry_of_a_newer_format_is_refused() -> None:
         decode_row(newer)
 
 
-def test_an_entry_of_an_older_format_is_upgraded() -> None:
+def test_evidence_8_an_entry_of_an_older_format_is_upgraded() -> None:
     """In the made-up format 0 `entered` was called `came`, and up to 1 there was no outcome slot."""
 
     def from_0(content: dict[str, Any], slots: list[msgspec.Raw]) -> tuple[dict[str, Any], list[msgspec.Raw]]:

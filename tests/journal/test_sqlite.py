@@ -38,7 +38,7 @@ def kill(process: subprocess.Popen[str]) -> None:
     process.stdout.close()
 
 
-async def test_acknowledged_is_durable_after_kill_9(tmp_path: Path) -> None:
+async def test_evidence_1_acknowledged_is_durable_after_kill_9(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     acknowledged: dict[tuple[str, int], str] = {}
     for lines in (1, 40, 300, 1200):  # from the very first entry to beyond the first checkpoint
@@ -87,7 +87,7 @@ async def test_stored_is_not_called_before_others_can_see_the_row(tmp_path: Path
     assert all(visible >= seq for seq, visible in seen)
 
 
-def test_each_commit_is_synced_before_it_is_acknowledged(tmp_path: Path) -> None:
+def test_evidence_1_each_commit_is_synced_before_it_is_acknowledged(tmp_path: Path) -> None:
     """Loss of power cannot be had here; that SQLite was told to sync each commit can be asked."""
     connection = open_for_writing(tmp_path / "journal.db", 0)
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -96,7 +96,7 @@ def test_each_commit_is_synced_before_it_is_acknowledged(tmp_path: Path) -> None
     connection.close()
 
 
-async def test_two_servers_on_one_file_are_refused(tmp_path: Path) -> None:
+async def test_evidence_9_two_servers_on_one_file_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     process = start_appender(path)
     assert process.stdout is not None
@@ -270,7 +270,7 @@ async def test_the_log_does_not_grow_without_bound(tmp_path: Path) -> None:
     assert not (tmp_path / "journal.db-wal").exists()
 
 
-async def test_an_entry_costs_what_it_should(tmp_path: Path) -> None:
+async def test_evidence_5_an_entry_costs_what_it_should(tmp_path: Path) -> None:
     """A call that appends an item of 20 bytes: at most 600 bytes of file, the ten-thousandth like the first."""
     journal = SqliteJournal(tmp_path / "journal.db")
     sizes = []

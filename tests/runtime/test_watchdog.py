@@ -43,7 +43,9 @@ def test_who_is_in_time_is_not_named(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.messages == []
 
 
-def test_names_hook_file_and_line_once_and_the_total_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
+def test_evidence_19_hook_file_and_line_are_named_once_and_the_total_at_the_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     bench = Bench()
 
     def hook() -> int:
@@ -57,7 +59,7 @@ def test_names_hook_file_and_line_once_and_the_total_at_the_end(caplog: pytest.L
     (first,) = caplog.messages
     assert "Market.buy of player 3" in first
     assert "400 ms" in first
-    assert f"{__file__}:{line} in test_names_hook" in first
+    assert f"{__file__}:{line} in test_evidence_19_hook" in first
     assert "in_thread" in first
     bench.now += 1
     bench.watchdog.leave()
@@ -113,7 +115,7 @@ def test_without_a_line_of_an_experiment_the_innermost_is_named(caplog: pytest.L
     assert "watchdog.py:" in caplog.messages[0]
 
 
-def test_the_thread_sees_the_line_that_blocks(caplog: pytest.LogCaptureFixture) -> None:
+def test_evidence_19_the_thread_sees_the_line_that_blocks(caplog: pytest.LogCaptureFixture) -> None:
     """The whole of it: a thread of its own looks into a thread that is busy."""
     watchdog = Watchdog(0.02, is_author=lambda file: file == __file__)
     watchdog.start()
@@ -125,7 +127,7 @@ def test_the_thread_sees_the_line_that_blocks(caplog: pytest.LogCaptureFixture) 
         _compute()
     watchdog.leave()
     watchdog.stop()
-    assert "_compute" in caplog.messages[0] or "test_the_thread_sees" in caplog.messages[0]
+    assert "_compute" in caplog.messages[0] or "test_evidence_19_the_thread_sees" in caplog.messages[0]
     assert "in all" in caplog.messages[1]
     assert [thread.name for thread in threading.enumerate() if "watchdog" in thread.name] == []
 
