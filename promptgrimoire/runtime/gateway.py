@@ -209,7 +209,7 @@ class Gateway:
         host.changed = {*host.state.records, *(f"~p{player}" for player in rebuilt.mail)}
         for player in rebuilt.online:
             host.attendance.restored(player)
-        host.timers.restored()
+        host.timers.restored(rebuilt.heard)
 
     def _go_on(self, host: Host) -> None:
         """What was under way when the server stopped."""

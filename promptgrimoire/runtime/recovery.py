@@ -42,6 +42,7 @@ class Rebuilt:
         self.online: set[int] = set()
         self.chain = Chain(state.id)
         self.bytes = 0  # of entries since the snapshot
+        self.heard = 0.0  # when its newest entry was made: then the server was there
 
     def of(self, player: int) -> Mail:
         mail = self.mail.get(player)
@@ -66,6 +67,7 @@ class Rebuilt:
         """One entry. `seen` says up to which seq a record of the snapshot is."""
         seq = entry.seq
         state = self.state
+        self.heard = entry.at
         for patch, value in zip(entry.patches, values[1:], strict=False):
             if seq > seen.get(patch.record, 0):
                 state.apply(patch, value)
@@ -152,6 +154,9 @@ async def rebuild(journal: Journal, stream: str, state: SessionState, limits: Li
         await asyncio.sleep(0)
     if after != loaded.stream.seq:
         raise JournalDamaged(f"session {stream}: expected entries up to {loaded.stream.seq}, found them up to {after}")
+    if not rebuilt.heard and after:
+        (newest,) = await journal.read(stream, after=after - 1, limit=1, large=False)
+        rebuilt.heard = decode_row(newest)[0].at
     rebuilt.chain.back_to(loaded.stream.seq, loaded.digest)
     state.reindex()
     rebuilt.interrupt()

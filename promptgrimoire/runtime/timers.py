@@ -7,8 +7,9 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from promptgrimoire.authoring.messages import Volatile
 from promptgrimoire.commands import Ticked, TimerFired
-from promptgrimoire.errors import AuthorError, JournalError
+from promptgrimoire.errors import AuthorError, JournalError, Reject
 from promptgrimoire.runtime.activities import Run
 from promptgrimoire.state.records import Record
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("promptgrimoire.timers")
 _PAUSE = 1.0
+_LATE = 1.0  # a busy loop fires its deadlines so late at most
 
 
 class Timers:
@@ -25,7 +27,8 @@ class Timers:
 
     Deadlines are in the session's hidden record: `ticks = {handler: due}` of `@every`, and of `after`: `timers =
     {id: (due, handler, arguments)}`. `@every` handlers run while somebody is here; a handler that still runs when
-    its next turn comes skips that turn.
+    its next turn comes skips that turn. A turn in which nothing is written or sent leaves no entry: of those up to the
+    newest entry of a session it is known after a restart that they were had, since the times are.
     """
 
     def __init__(self, host: Host) -> None:
@@ -34,6 +37,7 @@ class Timers:
         self._planned: float | None = None
         self._ticks: dict[str, float] = {}  # @every handler -> when it is due
         self._ticking: set[str] = set()
+        self._failing: dict[str, tuple[object, int]] = {}  # @every handler -> how it fails, how often in a row
         self._stopped = False
         self._not_before = 0.0  # storage did not take what a deadline's handler did: when that is tried again
 
@@ -80,12 +84,33 @@ class Timers:
             self._ticks = {handler.name: now + handler.seconds for handler in handlers}
             self._host.state.writing().assign(self._host.state.hidden, "ticks", dict(self._ticks))
 
-    def restored(self) -> None:
-        """The session was loaded while somebody is here: `@every` goes on where it was."""
+    def restored(self, heard: float) -> None:
+        """The session was loaded while somebody is here: `@every` goes on where it was.
+
+        `heard` is when its newest entry was made.
+        """
         if self._host.state.online:
-            names = {handler.name for handler in self._host.study.every}
             ticks = self._host.state.hidden._fields.get("ticks", {})
-            self._ticks = {name: due for name, due in ticks.items() if name in names}
+            for handler in self._host.study.every:
+                if handler.name in ticks:
+                    self._ticks[handler.name] = _next_turn(ticks[handler.name], handler.seconds, heard - _LATE)
+
+    def failed(self, handler: str, error: BaseException) -> int:
+        """How often in a row the handler has failed in this way: with this kind of error, in this line."""
+        where = error.__traceback__
+        while where is not None and where.tb_next is not None:
+            where = where.tb_next
+        way = type(error), where and (where.tb_frame.f_code.co_filename, where.tb_lineno)
+        before, times = self._failing.get(handler, (None, 0))
+        times = times + 1 if before == way else 1
+        self._failing[handler] = way, times
+        return times
+
+    def turned(self, handler: str, error: BaseException | None) -> None:
+        """A turn of an `@every` handler is over."""
+        self._ticking.discard(handler)
+        if error is None:
+            self._failing.pop(handler, None)
 
     # ---------------------------------------------------------------- running
 
@@ -130,9 +155,9 @@ class Timers:
             self._run_timer(key)
         if host.state.online:
             for handler in host.study.every:
-                if self._ticks.get(handler.name, now + 1) <= now:
-                    missed = int((now - self._ticks[handler.name]) / handler.seconds)
-                    self._ticks[handler.name] += (missed + 1) * handler.seconds
+                due = self._ticks.get(handler.name, now + 1)
+                if due <= now:
+                    self._ticks[handler.name] = _next_turn(due, handler.seconds, now)
                     self._tick(handler)
         else:
             self._ticks.clear()
@@ -161,20 +186,15 @@ class Timers:
         if handler.name in self._ticking:
             return
         host = self._host
-        run = _TickRun(
-            host, Ticked(handler.name), host.activity(host.state.session, f"every:{handler.name}"), self._ticking
-        )
+        activity = host.activity(host.state.session, f"every:{handler.name}")
+        run = _TickRun(host, Ticked(handler.name), activity, self._ticks[handler.name])
         self._ticking.add(handler.name)
-        due = self._ticks[handler.name]
 
         async def ticking() -> None:
-            hidden = host.state.hidden
-            if "ticks" not in hidden._fields:
-                host.state.writing().assign(hidden, "ticks", {})
-            hidden._fields["ticks"][handler.name] = due
             result = handler.function(host.state.session)
             if inspect.isawaitable(result):
                 await result
+            run.note()
 
         host.start(ticking(), run, host.tasks.keep)
 
@@ -202,14 +222,45 @@ class _TimerRun(Run):
 
 
 class _TickRun(Run):
-    """One turn of an @every handler."""
+    """One turn of an @every handler. `due` is when the next one is; it goes with the first thing that is written."""
 
-    __slots__ = ("_ticking",)
+    __slots__ = ("_due", "_handler")
 
-    def __init__(self, host: Host, cause: Ticked, activity: Any, ticking: set[str]) -> None:
+    def __init__(self, host: Host, cause: Ticked, activity: Any, due: float) -> None:
         super().__init__(host, cause, activity)
-        self._ticking = ticking
+        self._handler = cause.handler
+        self._due: float | None = due
+
+    def before_suspension(self) -> None:
+        self.note()
+
+    def note(self) -> None:
+        """Where the open transaction makes an entry, or none says yet when this handler's turns are, say so in it."""
+        transaction = self._transaction
+        assert transaction is not None
+        if self._due is None:
+            return
+        hidden = self.host.state.hidden
+        ticks = hidden._fields.get("ticks")
+        said = any(not isinstance(one.what, Volatile) for one in transaction.said)
+        if transaction.writes or transaction.begun or said or ticks is None or self._handler not in ticks:
+            if ticks is None:
+                transaction.assign(hidden, "ticks", {})
+            hidden._fields["ticks"][self._handler] = self._due
+            self._due = None
+
+    def report(self, error: BaseException) -> str:
+        """The first of failures that are alike in full, of the others a line."""
+        times = self.host.timers.failed(self._handler, error)
+        if times == 1 or isinstance(error, Reject):
+            return super().report(error)
+        log.error("%s failed as before, %d times in a row (session %s)", self.activity.label, times, self.host.id)
+        return ""
 
     def ended(self, seq: int, value: object, error: BaseException | None) -> None:
-        assert isinstance(self.cause, Ticked)
-        self._ticking.discard(self.cause.handler)
+        self.host.timers.turned(self._handler, error)
+
+
+def _next_turn(due: float, seconds: float, now: float) -> float:
+    """The first turn after `now`, of those that are due at `due` and every so many seconds from then on."""
+    return due if due > now else due + (int((now - due) / seconds) + 1) * seconds

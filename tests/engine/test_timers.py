@@ -10,6 +10,7 @@ from promptgrimoire.commands import Administered
 from promptgrimoire.journal.base import Journal, Snapshot
 from promptgrimoire.journal.memory import MemoryJournal
 from promptgrimoire.runtime.activities import Awaited
+from promptgrimoire.runtime.recovery import Snapshots
 from tests.engine.conftest import Serve
 from tests.engine.stage import Server, code_of, settle
 
@@ -207,6 +208,155 @@ async def test_evidence_27_a_tick_that_fell_due_while_the_server_was_away_fires_
     assert await ticks(server) == 1
     await server.clock.advance(0.2)
     assert await ticks(server) == 2
+
+
+SELDOM = '''
+class Lab(Page):
+    """# Lab"""
+
+    @live
+    def set(page, player, what: str):
+        player.session.what = what
+
+@every(10)
+def tick(session):
+    ran.append("tick")
+    if session.what == "fail":
+        raise ValueError("on purpose")
+    if session.what == "fail elsewhere":
+        raise ValueError("on purpose too")
+    if session.what == "count":
+        session.ticks += 1
+    if session.what == "volatile":
+        send_to(session, "volatile", volatile=True)
+    if session.what == "say":
+        send_to(session, "said")
+
+@every(10)
+async def slow(session):
+    if session.what == "begin":
+        session.ticks += 1
+    await gates.wait("slow")
+
+def new_session(session):
+    session.ticks = 0
+    session.what = ""
+
+page_order = [Lab]
+'''
+
+
+@pytest.mark.parametrize("what", ["", "volatile"])
+async def test_ticks_that_write_nothing_leave_no_entry(serve: Serve, what: str) -> None:
+    server = await serve(SELDOM)
+    one = await server.opened()
+    await one.ask("set", what)
+    host = await server.host()
+    server.gates.open("slow")
+    before = host.chain.seq
+    await server.clock.advance(1000)
+    assert server.module.ran.count("tick") == 100
+    assert host.chain.seq == before
+    await one.ask("set", "say")
+    await server.clock.advance(10)
+    assert host.chain.seq == before + 2
+    assert one.events[-1] == "said"
+
+
+@pytest.mark.parametrize("snapshot", [False, True])
+async def test_evidence_27_a_restart_brings_no_tick_back_that_was_had_and_wrote_nothing(
+    serve: Serve, snapshot: bool
+) -> None:
+    """What tells that it was had is that the session has an entry from after it."""
+    server = await serve(SELDOM)
+    one = await server.opened()
+    await server.clock.advance(35)
+    await one.ask("set", "count")
+    if snapshot:
+        await Snapshots(await server.host()).take()
+    await server.clock.advance(1)
+    await server.restart()
+    await one.connect()
+    await settle()
+    assert await ticks(server) == 0
+    await server.clock.advance(3.9)
+    assert await ticks(server) == 0
+    await server.clock.advance(0.2)
+    assert await ticks(server) == 1
+
+
+async def test_evidence_27_a_tick_after_many_that_wrote_nothing_is_not_lost_in_an_outage(serve: Serve) -> None:
+    server = await serve(SELDOM)
+    one = await server.opened()
+    await server.clock.advance(35)
+    await one.ask("set", "count")
+    await server.crash()
+    server.clock.jump(500)
+    await server.start()
+    await server.host()
+    await settle()
+    assert await ticks(server) == 1
+    await one.connect()
+    await server.clock.advance(4.9)
+    assert await ticks(server) == 1
+    await server.clock.advance(0.2)
+    assert await ticks(server) == 2
+
+
+async def test_evidence_27_a_tick_is_not_lost_where_the_loop_was_late_and_something_else_came_first(
+    serve: Serve,
+) -> None:
+    server = await serve(SELDOM)
+    one = await server.opened()
+    await server.clock.advance(9)
+    (await server.host()).timers.stop()  # the loop does not get round to it
+    await server.clock.advance(1.5)
+    await one.ask("set", "count")
+    await server.restart()
+    await settle()
+    assert await ticks(server) == 1
+
+
+@pytest.mark.parametrize("what", ["count", "begin"])
+async def test_evidence_27_a_tick_that_wrote_something_is_not_had_again_after_a_crash(serve: Serve, what: str) -> None:
+    server = await serve(SELDOM)
+    one = await server.opened()
+    await one.ask("set", what)
+    await server.clock.advance(10.1)
+    assert await ticks(server) == 1
+    await server.restart()
+    await one.connect()
+    await server.clock.advance(9.8)
+    assert await ticks(server) == 1
+    await server.clock.advance(0.2)
+    assert await ticks(server) == 2
+
+
+async def test_a_tick_that_fails_is_reported_in_full_once_and_then_counted(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = await serve(SELDOM)
+    one = await server.opened()
+    await one.ask("set", "fail")
+
+    async def logged(seconds: float) -> list[str]:
+        caplog.clear()
+        await server.clock.advance(seconds)
+        return [record.getMessage() for record in caplog.records if "every:tick" in record.getMessage()]
+
+    first, *others = await logged(30)
+    assert "Traceback" in first
+    assert [text.split(" (session")[0] for text in others] == [
+        "every:tick failed as before, 2 times in a row",
+        "every:tick failed as before, 3 times in a row",
+    ]
+    assert len((await server.host()).errors) == 1
+    await one.ask("set", "fail elsewhere")
+    assert ["Traceback" in text for text in await logged(20)] == [True, False]
+    await one.ask("set", "")
+    assert await logged(10) == []
+    await one.ask("set", "fail elsewhere")
+    assert ["Traceback" in text for text in await logged(20)] == [True, False]
 
 
 # ---------------------------------------------------------------- sleeping sessions
