@@ -88,7 +88,7 @@ class SqliteJournal(Journal):
         self._bytes_waiting += size
         self._appended += 1
         assert self._writer is not None
-        self._writer.put((listener, row, description))
+        self._writer.put((listener, row, description, size))
 
     async def flush(self) -> None:
         self._check_writable()
@@ -135,16 +135,16 @@ class SqliteJournal(Journal):
 
     # What the writer's thread reports, on the event loop.
 
-    def batch_stored(self, highest: list[tuple[Listener, int]], count: int, size: int) -> None:
+    def batch_stored(self, highest: dict[Listener, int], count: int, size: int) -> None:
         self._settle(count, size)
-        for listener, seq in highest:
+        for listener, seq in highest.items():
             call_listener(listener.stored, seq)
 
     def batch_failed(self, batch: list[Waiting], error: JournalError) -> None:
         if self._failure is None:
             self._failure = error
-        self._settle(len(batch), sum(row.size for _, row, _ in batch))
-        for listener, row, _ in batch:
+        self._settle(len(batch), sum(size for _, _, _, size in batch))
+        for listener, row, _, _ in batch:
             self._tails.pop(row.stream, None)  # only what loading finds counts now
             if id(listener) in self._told:
                 continue

@@ -19,7 +19,7 @@ from promptgrimoire.journal.entries import Row, with_blobs
 
 T = TypeVar("T")
 Pieces = Generator[None, None, T]  # pauses at each yield; returns its result
-Waiting = tuple[Listener, Row, Description | None]
+Waiting = tuple[Listener, Row, Description | None, int]  # the last: the row's size, in bytes
 
 _ROWS_PER_PIECE = 200
 _BYTES_PER_PIECE = 1024 * 1024
@@ -30,9 +30,6 @@ _FRAMES_WHEN_IDLE = 1000  # 4 MB of log: folding it in takes a few milliseconds
 _FRAMES_AT_MOST = 8000
 _PAGE = 4096
 
-_ENTRY = (
-    "(?, ?, CAST(? AS TEXT), CAST(? AS TEXT), ?, ?)"  # JSON arrives as bytes and is kept as text that people can read
-)
 _READ = """
 SELECT seq, CAST(text AS BLOB), CAST("values" AS BLOB), salt, digest, length(text) + length("values")
 FROM entries WHERE stream = ? AND seq > ? ORDER BY seq LIMIT ?
@@ -54,7 +51,9 @@ _SAVE = """
 INSERT INTO snapshots (stream, record, seq, body) VALUES (?, ?, ?, ?)
 ON CONFLICT (stream, record) DO UPDATE SET seq = excluded.seq, body = excluded.body WHERE excluded.seq >= seq
 """
-_INSERTS = tuple(f"INSERT INTO entries VALUES {', '.join([_ENTRY] * rows)}" for rows in range(_ROWS_PER_STATEMENT + 1))
+_INSERTS = tuple(
+    f"INSERT INTO entries VALUES {', '.join(['(?, ?, ?, ?, ?, ?)'] * rows)}" for rows in range(_ROWS_PER_STATEMENT + 1)
+)
 
 
 class Tables:
@@ -79,28 +78,26 @@ class Tables:
 
     def store(self, batch: list[Waiting]) -> None:
         """All of it in one commit, or nothing; large values before, as entries must not name what is not there."""
-        for _, row, _ in batch:
-            for blob in row.blobs:
-                self._blobs.keep(blob.sha256, blob.text)
-        execute = self._connection.execute
-        numbers = self._numbers
-        count = len(batch)
-        simple = all(description is None and row.stream in numbers for _, row, description in batch)
-        if simple and count <= _ROWS_PER_STATEMENT:
+        news: list[tuple[Row, Description | None]] = []
+        for _, row, description, _ in batch:
+            if row.blobs:
+                for blob in row.blobs:
+                    self._blobs.keep(blob.sha256, blob.text)
+            if description is not None or row.stream not in self._numbers:
+                news.append((row, description))
+        if not news and len(batch) <= _ROWS_PER_STATEMENT:
             # One statement is a transaction by itself. Each statement gives up the interpreter's lock and has to get it
             # back from a busy event loop, so fewer statements also mean earlier acknowledgements.
             self._insert(batch)
-        else:
-            execute("BEGIN IMMEDIATE")
-            try:
-                if not simple:
-                    self._describe(batch)
-                self._insert(batch)
-                execute("COMMIT")
-            except BaseException:
-                self._roll_back()
-                raise
-        self._frames += 2 + sum(len(row.text) + len(row.values) for _, row, _ in batch) // _PAGE
+            return
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._describe(news)
+            self._insert(batch)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
 
     def checkpoint(self, *, idle: bool) -> None:
         """Fold the write-ahead log into the file when it has grown, preferably when nobody waits."""
@@ -224,8 +221,8 @@ class Tables:
                 number = self._numbers[name] = found[0]
         return number
 
-    def _describe(self, batch: list[Waiting]) -> None:
-        for _, row, description in batch:
+    def _describe(self, news: list[tuple[Row, Description | None]]) -> None:
+        for row, description in news:
             number = self._numbers.get(row.stream)
             if number is None:
                 number = self._connection.execute(
@@ -239,14 +236,21 @@ class Tables:
                 )
 
     def _insert(self, batch: list[Waiting]) -> None:
-        """In statements of up to 128 rows; each number of rows has a statement that stays prepared."""
+        """In statements of up to 128 rows; each number of rows has a statement that stays prepared.
+
+        JSON is kept as text that people can read. The digests as byte arrays: for `bytes`, the sqlite3 module looks
+        whether somebody has registered an adapter, which takes longer than the copy.
+        """
         numbers = self._numbers
+        size = 0
         for start in range(0, len(batch), _ROWS_PER_STATEMENT):
             part = batch[start : start + _ROWS_PER_STATEMENT]
             parameters: list[object] = []
-            for _, row, _ in part:
-                parameters += (numbers[row.stream], row.seq, row.text, row.values, row.salt, row.digest)
+            for _, (stream, seq, text, values, salt, digest, _), _, _ in part:
+                parameters += (numbers[stream], seq, text.decode(), values.decode(), bytearray(salt), bytearray(digest))
+                size += len(text) + len(values)
             self._connection.execute(_INSERTS[len(part)], parameters)
+        self._frames += 2 + size // _PAGE
 
     def _save_piece(
         self, piece: list[tuple[int | None, str, int, bytes]], mark: tuple[int, int | None] | None = None

@@ -15,16 +15,15 @@ from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 from promptgrimoire.errors import JournalError, JournalUnavailable
-from promptgrimoire.journal.base import Description, Listener
+from promptgrimoire.journal.base import Listener
 from promptgrimoire.journal.database import storage_error
-from promptgrimoire.journal.entries import Row
 from promptgrimoire.journal.tables import Pieces, Tables, Waiting
 
 
 class Owner(Protocol):
     """What the thread reports to, always on the event loop."""
 
-    def batch_stored(self, highest: list[tuple[Listener, int]], count: int, size: int) -> None:
+    def batch_stored(self, highest: dict[Listener, int], count: int, size: int) -> None:
         """`count` rows with `size` bytes are durable; the highest seq of each listener among them."""
 
     def batch_failed(self, batch: list[Waiting], error: JournalError) -> None:
@@ -65,7 +64,7 @@ class Writer:
         self._thread.start()
         return await self._started
 
-    def put(self, waiting: tuple[Listener, Row, Description | None]) -> None:
+    def put(self, waiting: Waiting) -> None:
         """Take a row. The thread gets all rows of one turn of the loop at once.
 
         Woken by each row, it would commit the first one alone, and take the interpreter from the loop to do so.
@@ -143,9 +142,8 @@ class Writer:
             if batch:
                 failure = failure or self._attempt(tables, lambda: tables.store(self._batch))
                 if failure is None:
-                    highest = {id(listener): (listener, row.seq) for listener, row, _ in batch}
-                    size = sum(row.size for _, row, _ in batch)
-                    self._tell(self._owner.batch_stored, list(highest.values()), len(batch), size)
+                    highest = {listener: row.seq for listener, row, _, _ in batch}
+                    self._tell(self._owner.batch_stored, highest, len(batch), sum([size for _, _, _, size in batch]))
                 else:
                     self._tell(self._owner.batch_failed, batch, failure)
                 self._batch = []
