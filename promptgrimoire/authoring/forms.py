@@ -1,0 +1,370 @@
+"""A page's form: made from its fields, shown, and checked against what a browser has posted.
+
+`build_form` makes one for one rendering or one submission; none is kept. Owns the way from posted texts to values and
+errors. Never stores anything, never asks the author's `validate` (the flow does, and gives its answer to `refuse`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import msgspec
+from markupsafe import Markup
+from wtforms.form import BaseForm
+from wtforms.meta import DefaultMeta
+
+from promptgrimoire.authoring import field_html, form_texts, likert_html
+from promptgrimoire.authoring.choice_fields import ChoiceField, RadioField
+from promptgrimoire.authoring.field_base import LONGEST, GrimoireField, hostile_character
+from promptgrimoire.authoring.html import element, joined
+from promptgrimoire.authoring.uploads import FileField, Upload
+from promptgrimoire.authoring.vocabulary import near_miss
+from promptgrimoire.errors import AuthorError, NotStorable
+from promptgrimoire.state.values import encode
+
+TOUCHED = "_touched"  # the posted names of the fields that the participant has touched, with commas between them
+_MULTIPLE = ("SelectMultipleField",)  # of WTForms
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """What a submission says.
+
+    `values`: of every field, with its type, None (or an empty list) where nothing was answered or something is wrong.
+    `errors`: texts for the participant, by field. `touched`: the fields that the participant has touched.
+    `attempted`: fields with a correct answer that were answered, rightly or wrongly: each counts as one attempt,
+    also where the form as a whole is refused.
+    """
+
+    values: dict[str, Any]
+    errors: dict[str, list[str]]
+    touched: set[str]
+    attempted: frozenset[str] = frozenset()
+
+
+class Texts(Protocol):
+    """A language, as `authoring.language.Language` is one; its catalogues include those of WTForms."""
+
+    def gettext(self, text: str) -> str: ...
+
+    def ngettext(self, singular: str, plural: str, n: float) -> str: ...
+
+
+class Form:
+    """The fields of a page for one participant: `form.age`, `form["age"]`, in the order in which they are shown."""
+
+    def __init__(self, bound: BaseForm, language: Texts, order: list[str]) -> None:
+        self._bound = bound
+        self._fields: dict[str, Any] = {name: bound[name] for name in order}
+        self._refusals: list[str] = []  # errors that belong to no field
+        self._rendered: set[str] = set()
+        self._summed_up = False
+        self._gettext = language.gettext
+
+    def __getattr__(self, name: str) -> Any:
+        fields = self.__dict__.get("_fields", {})
+        if name in fields:
+            self._rendered.add(name)
+            return fields[name]
+        raise AttributeError(f"this page has no field '{name}'{_meant(name, fields)}")
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self, name)
+
+    def __iter__(self) -> Any:
+        return iter(self._fields.values())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._fields
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """The order of the fields, and of the choices of each: to be stored, and given to `build_form` as `order`."""
+        choices = {name: [one.key for one in field.choices] for name, field in self._choice_fields()}
+        return {"fields": list(self._fields), "choices": choices}
+
+    def _choice_fields(self) -> list[tuple[str, ChoiceField]]:
+        return [(name, field) for name, field in self._fields.items() if isinstance(field, ChoiceField)]
+
+    # ---------------------------------------------------------------- checking
+
+    def check(self, data: Mapping[str, list[str]], uploads: Mapping[str, Upload] | None = None) -> Checked:
+        """What a submission says; afterwards the form shows it, with its errors. Other names in `data` say nothing."""
+        posted = _Posted(self._fields, data, uploads or {})
+        refused = {
+            name: problem.said(self._gettext) for name in self._fields if (problem := posted.problem(name)) is not None
+        }
+        self._bound.process(posted)
+        self._bound.validate()
+        for name, text in refused.items():
+            self._fields[name].errors = [text]
+            self._fields[name].data = None
+        for name, field in self._fields.items():
+            if not field.errors:
+                self._check_value(name, field)
+        errors = {name: [str(error) for error in field.errors] for name, field in self._fields.items() if field.errors}
+        values = {name: None if name in errors else field.data for name, field in self._fields.items()}
+        attempted = frozenset(
+            name
+            for name, field in self._fields.items()
+            if isinstance(field, RadioField) and field.correct is not None and field.data is not None
+        )
+        return Checked(values, errors, self._touched(data), attempted)
+
+    def timed_out(self, data: Mapping[str, list[str]], uploads: Mapping[str, Upload] | None = None) -> dict[str, Any]:
+        """What is stored where time is up: valid answers that the participant has touched; None for the others."""
+        checked = self.check(data, uploads)
+        wrong = checked.errors.keys()
+        return {
+            name: value if name in checked.touched and name not in wrong else None
+            for name, value in checked.values.items()
+        }
+
+    def refuse(self, problems: object) -> dict[str, list[str]]:
+        """Add what `validate` returned (None, a text, a list of texts, or a dict by field) to the errors shown.
+
+        Gives all of it by field, "" for what concerns the whole page; empty where the submission is accepted.
+        Raises AuthorError for anything else, and for fields that the page has not.
+        """
+        found: dict[str, list[str]] = {}
+        by_field = problems if isinstance(problems, Mapping) else {"": problems}
+        for name, said in by_field.items():
+            if name and name not in self._fields:
+                raise AuthorError(f"expected errors of this page's fields, found '{name}'{_meant(name, self._fields)}")
+            for text in said if isinstance(said, list | tuple) else [said]:
+                if text is None or text is True or text == "":
+                    continue
+                if not isinstance(text, str):
+                    expected = "None, a text, a list of texts, or a dict of texts by field"
+                    raise AuthorError(f"expected {expected}, found {type(text).__name__}: {text!r}")
+                found.setdefault(name, []).append(text)
+        for name, said in found.items():
+            if name:
+                self._fields[name].errors = [*self._fields[name].errors, *said]
+            else:
+                self._refusals += said
+        return found
+
+    def _check_value(self, name: str, field: Any) -> None:
+        """Plain WTForms fields take what ours do not: numbers without end, objects of other kinds."""
+        try:
+            encode(field.data)
+        except NotStorable as problem:
+            raise AuthorError(f"field {name}: its value cannot be stored: {problem}") from None
+
+    def _touched(self, data: Mapping[str, list[str]]) -> set[str]:
+        named = {name for text in data.get(TOUCHED, ()) for name in text.split(",")}
+        return named.intersection(self._fields)
+
+    # ---------------------------------------------------------------- showing
+
+    def context(self) -> dict[str, Any]:
+        """The names that templates use."""
+        return {
+            "form": self,
+            "fields": self.all_fields,
+            "field": self.field,
+            "errors": self.summary,
+            "likert_matrix": self._likert(likert_html.matrix),
+            "likert_grid": self._likert(likert_html.grid),
+        }
+
+    def all_fields(self, *names: str) -> Markup:
+        """`{{ fields() }}`: all that have not been shown yet; `{{ fields("age", "income") }}`: these."""
+        chosen = [getattr(self, name) for name in names] or [
+            field for name, field in self._fields.items() if name not in self._rendered
+        ]
+        return joined(*(self.field(field) for field in chosen))
+
+    def field(self, field: Any, **attributes: Any) -> Markup:
+        """`{{ field(form.age) }}`: with label, description and errors. Attributes go to the input."""
+        if isinstance(field, str):
+            field = getattr(self, field)
+        self._rendered.add(field.short_name)
+        return field_html.whole(field, **attributes)
+
+    def summary(self) -> Markup:
+        """`{{ errors() }}`: what is wrong, with links to the fields; the first call shows it, further ones nothing."""
+        wrong = [field for field in self._fields.values() if field.errors]
+        if self._summed_up or not (wrong or self._refusals):
+            return Markup("")
+        self._summed_up = True
+        lines = [element("li", text) for text in self._refusals]
+        for field in wrong:
+            target = f"#{field_html.first_input(field)}"
+            shown = field_html.spoken_label(field)
+            lines.append(element("li", joined(element("a", shown, {"href": target}), ": ", ", ".join(field.errors))))
+        title = self._gettext(form_texts.SUMMARY)
+        content = joined(element("p", title, {"class": "alert-heading"}), element("ul", joined(*lines)))
+        look = {"class": "alert alert-danger grimoire-errors", "role": "alert", "tabindex": "-1", "autofocus": True}
+        return element("div", content, look)
+
+    def rest(self, written: str = "") -> Markup:
+        """The fields that neither the template has shown nor `written` (HTML) contains: of a page without any."""
+        if self._rendered or any(f'name="{name}"' in written for name in self._fields):
+            return Markup("")
+        return self.all_fields()
+
+    def _likert(self, render: Any) -> Any:
+        def rendered(*fields: Any, **options: Any) -> Markup:
+            found = [getattr(self, field) if isinstance(field, str) else field for field in fields]
+            self._rendered.update(field.short_name for field in found)
+            return Markup(render(found, **options))
+
+        return rendered
+
+
+def build_form(
+    fields: Mapping[str, Any],
+    *,
+    language: Texts | None = None,
+    defaults: Mapping[str, Any] | None = None,
+    order: Mapping[str, Any] | None = None,
+) -> Form:
+    """A form of a page's fields, in English without `language`.
+
+    `defaults`: earlier answers; `order`: what `shown` gave when the fields were first shown.
+
+    Raises AuthorError where a field cannot be part of a form.
+    """
+    for name, unbound in fields.items():
+        problem = wrong_field(name, unbound)
+        if problem is not None:
+            raise AuthorError(f"fields: {problem}")
+    language = language or _English()
+    bound = BaseForm(dict(fields), meta=_Meta(language))
+    earlier = {name: value for name, value in (defaults or {}).items() if name in fields and value is not None}
+    bound.process(None, data=earlier)
+    known = list((order or {}).get("fields", ()))
+    places = {name: place for place, name in enumerate(known)}
+    form = Form(bound, language, sorted(fields, key=lambda name: places.get(name, len(places))))
+    choices = (order or {}).get("choices", {})
+    for name, field in bound._fields.items():
+        if isinstance(field, GrimoireField):
+            field.prefilled = name in earlier
+        if isinstance(field, ChoiceField) and name in choices:
+            field.reorder(list(choices[name]))
+    return form
+
+
+_UNSUPPORTED: Mapping[str, str] = MappingProxyType(
+    {
+        "FormField": "write its fields into the page's",
+        "FieldList": "write one field each",
+        "MultipleFileField": "write one FileField each",
+        "SubmitField": "the page has a Next button",
+    }
+)
+
+
+def wrong_field(name: object, field: object) -> str | None:
+    """What is wrong with one entry of `fields`, with the mend; None where nothing is."""
+    if not isinstance(name, str) or not name.isidentifier() or name.startswith("_"):
+        return f"expected a name for the field, of letters and digits, found {name!r}"
+    kind = getattr(field, "field_class", None)
+    if kind is None:
+        if isinstance(field, type):
+            return f"{name}: found the class {field.__name__}; write {field.__name__}(label=...)"
+        return f"{name}: expected a field, as in StringField(label=...), found {field!r}"
+    mend = next((_UNSUPPORTED[one.__name__] for one in kind.__mro__ if one.__name__ in _UNSUPPORTED), None)
+    return None if mend is None else f"{name}: {kind.__name__} cannot be part of a page's form; {mend}"
+
+
+class _Meta(DefaultMeta):  # type: ignore[misc]
+    """How WTForms renders and translates here."""
+
+    def __init__(self, language: Texts) -> None:
+        self._language = language
+
+    def get_translations(self, form: Any) -> Any:
+        return self._language
+
+    def render_field(self, field: Any, render_kw: Mapping[str, Any]) -> Any:
+        if not isinstance(field, GrimoireField) or field.widget is not None:
+            described = {"class": "form-control"} if field.type in _TYPED else {}
+            invalid = {"aria_invalid": "true"} if field.errors else {}
+            return super().render_field(field, {**described, **(field.render_kw or {}), **invalid, **render_kw})
+        own = field.render_kw or {}
+        classes = " ".join(str(one) for one in (own.get("class"), own.get("class_")) if one)
+        return field_html.control(field, {**own, **render_kw, **({"class": classes} if classes else {})})
+
+
+class _English:
+    """The texts as they are."""
+
+    def gettext(self, text: str) -> str:
+        return text
+
+    def ngettext(self, singular: str, plural: str, n: float) -> str:
+        return singular if n == 1 else plural
+
+
+class _Problem(msgspec.Struct, frozen=True):
+    text: str
+    character: str = ""
+
+    def said(self, gettext: Any) -> str:
+        return str(gettext(self.text)).format(character=self.character)
+
+
+class _Posted:
+    """What a browser has posted, as WTForms asks for it; what is never stored is left out."""
+
+    def __init__(self, fields: Mapping[str, Any], data: Mapping[str, list[str]], uploads: Mapping[str, Upload]) -> None:
+        self._values: dict[str, list[Any]] = {}
+        self._problems: dict[str, _Problem] = {}
+        for name, field in fields.items():
+            if isinstance(field, FileField) or field.type == "FileField":
+                self._values[name] = [uploads[name]] if name in uploads else []
+                continue
+            values = [value for value in data.get(name, ()) if isinstance(value, str)]
+            problem = _problem(field, values)
+            if problem is None:
+                self._values[name] = values
+            else:
+                self._values[name], self._problems[name] = [], problem
+
+    def problem(self, name: str) -> _Problem | None:
+        """Why what was posted for a field was left out."""
+        return self._problems.get(name)
+
+    def getlist(self, name: str) -> list[Any]:
+        return self._values.get(name, [])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._values
+
+    def __iter__(self) -> Any:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def _problem(field: Any, values: list[str]) -> _Problem | None:
+    many = getattr(field, "multiple", field.type in _MULTIPLE)
+    if len(values) > 1 and not many:
+        return _Problem(form_texts.ONE_ONLY)
+    for value in values:
+        character = hostile_character(value)
+        if character is not None:
+            return _Problem(form_texts.CHARACTER, character)
+        if len(value) > LONGEST or (field.type in _NUMBERS and len(value) > 64):
+            return _Problem(form_texts.UNREADABLE)
+    return _Problem(form_texts.UNREADABLE) if len(values) > 1000 else None
+
+
+_TYPED = (
+    *("StringField", "TextAreaField", "IntegerField", "DecimalField", "FloatField", "EmailField", "DateField"),
+    *("DateTimeField", "TimeField", "URLField", "TelField", "PasswordField", "SelectField", "FileField"),
+)
+_NUMBERS = ("IntegerField", "DecimalField", "FloatField", "IntegerRangeField", "DecimalRangeField")
+
+
+def _meant(name: object, fields: Mapping[str, Any]) -> str:
+    near = near_miss(str(name), fields)
+    return f"; did you mean '{near}'?" if near else f"; there are {', '.join(fields)}" if fields else ""
