@@ -35,11 +35,12 @@ types: $(VENV)/.development  ## mypy --strict on the package and the tests
 	$(BIN)/mypy --strict promptgrimoire tests
 
 # Without node (and without root to install it) this part is skipped and says so; with CI=true that is a failure.
-client:  ## Types and tests of the JavaScript client
+client: $(BIN)/python  ## Types and tests of the JavaScript client, types of the examples' scripts
 	@if ! command -v node >/dev/null; then \
 		echo "node is not installed: the tests of the JavaScript client are skipped"; [ "$$CI" != true ]; \
 	else \
-		$(TSC) -p tests/client/tsconfig.json && node $(NODE_MODULES) --test $$(find tests/client -name '*.test.js'); \
+		$(TSC) -p tests/client/tsconfig.json && $(BIN)/python -m tests.client.inline_scripts $(TSC) \
+			&& node $(NODE_MODULES) --test $$(find tests/client -name '*.test.js'); \
 	fi
 
 bench: $(VENV)/.development  ## Measure against bare Starlette/uvicorn; writes docs/benchmarks.md
