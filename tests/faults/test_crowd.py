@@ -12,8 +12,10 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from tests.bench.servers import Bare
 from tests.client_python.stranger import PageConfig, Stranger
 from tests.faults.network import networks
 from tests.faults.people import HASTE, Person, open_raw
@@ -22,6 +24,8 @@ from tests.faults.servers import QUICK, UNLIMITED, Server, serving, until
 pytestmark = pytest.mark.usefixtures("hasty")
 CROWD = 200
 PATIENT = 5.0  # seconds that somebody else's call may take; two busy cores, not a benchmark
+ADMITTED = 10.0  # seconds within which all of them are there
+QUIET = 1.5  # seconds that as many take against a bare server, on two cores that do nothing else
 _TOKEN = re.compile(r"[a-z0-9]{12}-[a-z0-9]{26}")
 
 
@@ -76,15 +80,35 @@ class Listening(Stranger):
         await super()._take(frame, *more)
 
 
+async def slowness() -> float:
+    """How many times slower than a quiet one this machine is now: the same crowd against a server that does nothing."""
+
+    async def come(port: int) -> None:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, verify=False) as browser:
+            for _ in range(3):
+                await browser.get("/", timeout=60)
+        async with connect(f"ws://127.0.0.1:{port}/echo", compression=None, proxy=None, open_timeout=60) as socket:
+            await socket.send("hello")
+            await socket.recv()
+
+    with Bare() as bare:
+        began = time.monotonic()
+        await asyncio.gather(*(come(bare.port) for _ in range(CROWD)))
+        return max(1.0, (time.monotonic() - began) / QUIET)
+
+
 async def test_evidence_38_two_hundred_join_within_ten_seconds_and_each_gets_only_what_is_theirs(
     tmp_path: Path,
 ) -> None:
+    before = await slowness()
     with serving(tmp_path) as server:
         crowd = [Newcomer(server) for _ in range(CROWD)]
-        before = server.cpu()
+        used, began = server.cpu(), time.monotonic()
         await asyncio.gather(*(one.come() for one in crowd))
-        # Two hundred browsers in one Python process may take longer; the server must not.
-        assert server.cpu() - before < 10, "the server could not have admitted them within ten seconds"
+        took, used = time.monotonic() - began, server.cpu() - used
+        assert used < ADMITTED, "the server could not have admitted them in time on any machine with its core"
+        scale = max(before, await slowness())
+        assert took < ADMITTED * scale, f"{took:.1f} s, on a machine {scale:.1f} times slower than a quiet one"
         await asyncio.gather(*(one.speak(number) for number, one in enumerate(crowd)))
         lines = [one.line for one in crowd if one.line is not None]
         items = await lines[0].invoke("items")
