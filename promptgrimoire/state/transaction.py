@@ -77,7 +77,7 @@ class Transaction:
         self._begun: list[tuple[BaseException | None, Callable[[], object] | None]] = []  # beside `begun`
         self.lost: list[Patch] = []
         self.spoiled = False
-        self.originals: list[tuple[Any, bytes, str, str]] = []
+        self.originals: list[tuple[Any, bytes, str, str, BaseException | None]] = []
         self.touched: list[Any] = []
         self.outer = exc_info()[1]  # being handled by our caller, not by the author
 
@@ -96,7 +96,7 @@ class Transaction:
             stored = adopt(value, record, name)
             text = encode(stored)
             if stored is not value:
-                self.originals.append((value, text, name, self.state.lines.here()))
+                self.originals.append((value, text, name, self.state.lines.here(), self._handling()))
         if old is MISSING:
             undo: Callable[[], object] = partial(fields.pop, name, None)
         else:
@@ -142,7 +142,12 @@ class Transaction:
 
     def copied(self, original: Any, value: bytes, path: list[Any]) -> None:
         """A copy of `original`, which read `value`, was stored inside a container (see `check`)."""
-        self.originals.append((original, value, str(path[0]), self.state.lines.here()))
+        self.originals.append((original, value, str(path[0]), self.state.lines.here(), self._handling()))
+
+    def _handling(self) -> BaseException | None:
+        """The exception that the author's code is handling now."""
+        handling = exc_info()[1]
+        return None if handling is self.outer else handling
 
     def say(self, what: Any, data: bytes) -> None:
         """Hold a message back until this transaction is durable."""
@@ -163,7 +168,7 @@ class Transaction:
 
     def check(self) -> None:
         """Before a commit: raises OriginalChanged where an assigned container was changed afterwards."""
-        for original, text, name, line in self.originals:
+        for original, text, name, line, _ in self.originals:
             if encode(original) != text:
                 kind = type(original).__name__
                 raise OriginalChanged(
@@ -201,6 +206,7 @@ class Transaction:
         """Take everything back, except what was written, said or begun while `error` was being handled."""
         handled = _chain(error) if error is not None else set()
         kept = _keepable(self.writes, handled) if handled else []
+        originals = [one for one in self.originals if one[-1] is not None and id(one[-1]) in handled]
         said = [one for one in self.said if one.handling is not None and id(one.handling) in handled]
         begun = [
             (function, about)
@@ -212,7 +218,7 @@ class Transaction:
             self._begun = [(None, None) if id(about) in going_on else about for about in self._begun]
         self.back_to((0, 0, 0, 0))
         self.touched.clear()
-        self.said = said
+        self.said, self.originals = said, originals
         self.begun, self._begun = [function for function, _ in begun], [about for _, about in begun]
         if kept:
             self._write_again(kept)

@@ -329,6 +329,28 @@ class Lab(Page):
             grow(mine)
 
     @live
+    def original_inside_changed_in_finally(page, player):
+        try:
+            1 / 0
+        finally:
+            inner = [1]
+            player.mine = []
+            player.mine.append(inner)
+            grow(inner)
+
+    @live
+    def original_kept_as_it_was_in_finally(page, player):
+        undone = [1]
+        player.undone = undone
+        try:
+            1 / 0
+        finally:
+            grow(undone)  # it is not part of the state any more
+            inner = [2]
+            player.mine = [1]
+            player.mine.append(inner)
+
+    @live
     def contextmanager(page, player):
         with Busy(player):
             player.half = 1
@@ -393,6 +415,16 @@ async def test_what_was_written_and_sent_while_handling_the_failure_stays(serve:
     assert server.browsers[1].events == ["failed"]
 
 
+async def test_an_original_that_was_changed_while_handling_a_failure_is_reported(serve: Serve) -> None:
+    server = await serve(HANDLING)
+    one = await server.opened()
+    assert code_of(await one.ask("original_changed_in_finally")) == "error"
+    errors = [error for _, _, _, error in (await server.host()).errors]
+    assert [error.split("(")[0] for error in errors] == ["ZeroDivisionError", "OriginalChanged"]
+    assert "lab.py" in errors[1]
+    assert "'mine' was assigned a list" in errors[1]
+
+
 async def test_what_was_written_while_handling_stays_also_after_a_suspension(serve: Serve) -> None:
     server = await serve(HANDLING)
     one = await server.opened()
@@ -416,7 +448,9 @@ async def test_what_was_written_while_handling_stays_also_after_a_suspension(ser
         ("contextmanager", {"busy": False}, "reject"),
         ("twice", {"inner": True, "outer": True}, "error"),
         ("too_large_in_finally", {}, "error"),
-        ("original_changed_in_finally", {"mine": [1]}, "error"),
+        ("original_changed_in_finally", {}, "error"),
+        ("original_inside_changed_in_finally", {}, "error"),
+        ("original_kept_as_it_was_in_finally", {"mine": [1, [2]]}, "error"),
     ],
 )
 async def test_cleaning_up(serve: Serve, method: str, fields: dict[str, Any], code: str) -> None:
