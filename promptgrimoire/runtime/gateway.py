@@ -128,8 +128,8 @@ class Gateway:
         return host
 
     async def sessions(self) -> list[Stream]:
-        """All sessions, oldest first."""
-        return [stream for stream in await self.journal.streams() if stream.id != _SERVER]
+        """All sessions, oldest first. Not those of which `new_session` has done a part and not come to its end."""
+        return [stream for stream in await self.journal.streams() if stream.id != _SERVER and stream.app]
 
     def admin_token(self, session_id: str) -> str:
         """An unguessable token for a session's overview; the same after a restart."""
@@ -156,11 +156,20 @@ class Gateway:
                 ("timers", {}),
             ):
                 transaction.assign(state.hidden, field, value)
+            waits = any(hook.is_async for _, hook in study.hooks_named("new_session"))
+            if waits:  # each of its parts is committed: should it not come to its end, the session is never used
+                transaction.assign(state.hidden, "making", True)
             state.fill(session)
             await call_hooks(host, "new_session", session)
+            if waits:
+                state.writing().remove(state.hidden, "making")
 
         cause = SessionCreated(state.id, config, study.digest)
-        await host.perform(cause, session, "new_session", creating())
+        try:
+            await host.perform(cause, session, "new_session", creating())
+        except BaseException:
+            await self._abandon(host)
+            raise
         self._hosts[state.id] = host
         self._touched[state.id] = self.clock.now()
         self._snapshots[state.id] = Snapshots(host)
@@ -168,6 +177,14 @@ class Gateway:
         for _ in range(players):
             await host.flow.join()
         return host
+
+    async def _abandon(self, host: Host) -> None:
+        """`new_session` failed: nothing that it has begun goes on."""
+        try:
+            await host.close()
+            await host.retire()
+        except JournalError as error:
+            log.warning("session %s, which could not be made: %s", host.id, error)
 
     def _new_state(self, id: str, study: Study) -> SessionState:
         state = SessionState(id, Lines(study.project))

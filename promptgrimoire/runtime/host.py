@@ -235,15 +235,17 @@ class Host:
                 loop.call_soon(begun, context=Context())
         return seq
 
-    _described: tuple[bool, float | None] | None = None
+    _described: tuple[bool, float | None, bool] | None = None
 
     def _description(self) -> Description | None:
-        """The stream's index line, where it has changed."""
-        now = (bool(self.state.tokens), self.timers.next_due())
+        """The stream's index line, where it has changed. Empty while the session is being made: nobody uses it."""
+        hidden = self.state.hidden._fields
+        now = (bool(self.state.tokens), self.timers.next_due(), "making" in hidden)
         if now == self._described:
             return None
         self._described = now
-        hidden = self.state.hidden._fields
+        if now[2]:
+            return Description()
         return Description(app=hidden.get("config", ""), created=hidden.get("created", 0.0), joined=now[0], due=now[1])
 
     def tell_function(self, function: Callable[[], object]) -> None:

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from promptgrimoire.errors import JournalDamaged, JournalLocked, NotFound
+from promptgrimoire.journal.base import Journal
 from promptgrimoire.journal.entries import Row
 from promptgrimoire.journal.sqlite import SqliteJournal
 from promptgrimoire.realtime.connection import Connection, Reader
 from promptgrimoire.realtime.connection import serve as serve_connection
 from promptgrimoire.runtime.gateway import Gateway
 from promptgrimoire.settings import Limits
+from promptgrimoire.web.launch import open_sessions
 from promptgrimoire.web.socket import Talk
 from tests.engine.conftest import Serve
 from tests.engine.stage import code_of, settle
@@ -207,3 +209,82 @@ async def test_evidence_17_an_unreadable_frame_is_answered_and_disturbs_nothing(
     assert messages[-1] == {"type": "reply", "n": 2, "ok": 1}
     assert kinds.count("error") == 7
     assert host.attendance.presence.connections(1) == 0
+
+
+# ---------------------------------------------------------------- sessions that are being made
+
+SLOWLY = '''
+class Lab(Page):
+    """# Lab"""
+
+async def background(session):
+    await gates.wait("background")
+    session.late = True
+
+async def new_session(session):
+    ran.append("begun")
+    if len(ran) == 1:
+        return
+    session.half = True
+    after(5, background, session)
+    spawn(background(session))
+    await gates.wait("new_session")
+    if len(ran) == 2:
+        raise ValueError("on purpose")
+    session.whole = True
+
+page_order = [Lab]
+'''
+
+
+@pytest.mark.parametrize("end", ["error", "cancel", "crash"])
+async def test_half_a_session_is_not_taken_for_one_that_nobody_has_joined_yet(serve: Serve, end: str) -> None:
+    server = await serve(SLOWLY)
+    making = asyncio.ensure_future(server.gateway.create_session("lab"))
+    await settle()
+    (half,) = {stream.id for stream in await server.journal.streams()} - {server.session, "server"}
+    with pytest.raises(NotFound):
+        await server.gateway.host(half)  # it would have two hosts
+    if end == "crash":
+        await server.crash()
+        await server.start()
+    if end == "error":
+        server.gates.open("new_session")
+    else:
+        making.cancel()
+    await settle()
+    assert making.cancelled() or isinstance(making.exception(), ValueError)
+    length = len(await server.journal.read(half))
+
+    for name in ("new_session", "background"):
+        server.gates.open(name)
+    await server.clock.advance(30)
+    assert len(await server.journal.read(half)) == length  # nothing that it has begun goes on
+
+    await server.restart()
+    await server.clock.advance(30)
+    assert half not in {stream.id for stream in await server.gateway.sessions()}
+    with pytest.raises(NotFound):
+        await server.gateway.host(half)
+    (opened,) = await open_sessions(server.gateway, 0)
+    assert opened.session not in {half, server.session}
+    assert opened.session is not None
+    assert (await server.gateway.host(opened.session)).state.session.whole is True
+
+
+async def test_a_session_whose_new_session_waits_is_like_any_other_once_it_is_made(
+    serve: Serve, journal: Journal
+) -> None:
+    server = await serve(SLOWLY, journal=journal)
+    server.module.ran.append("not the one that fails")
+    for name in ("new_session", "background"):
+        server.gates.open(name)
+    (first,) = await open_sessions(server.gateway, 0)
+    await server.stop()
+    await server.start()
+    (again,) = await open_sessions(server.gateway, 0)
+    assert first.session == again.session
+    assert first.session is not None
+    await server.clock.advance(6)
+    session = (await server.gateway.host(first.session)).state.session
+    assert (session.half, session.whole, session.late) == (True, True, True)
