@@ -16,6 +16,7 @@ from typing import Any
 
 import jinja2
 
+from promptgrimoire.authoring import field_checks
 from promptgrimoire.authoring.arguments import Arguments, CannotValidate
 from promptgrimoire.authoring.live import LiveMethod, LiveOptions, never_waits, options_of, without_waiting
 from promptgrimoire.authoring.loading import Place
@@ -221,7 +222,12 @@ def _attribute(member: _Member, report: Report) -> Any:
     }[name]
     if not fits:
         report.error(member.at, f"{member.full}: expected {ATTRIBUTES[name]}, found {value!r}")
-    elif name in ("fields", "allow_back", "timeout", "live_inputs") and value:
+    elif name == "fields":
+        source = report.source(member.owner.__module__)
+        for field, problem in field_checks.field_problems(value):
+            line = field_checks.field_line(source.tree if source else None, member.owner.__name__, field)
+            report.error(f"{member.file}:{line or member.line}", f"{member.full}: {problem}")
+    elif name in ("allow_back", "timeout", "live_inputs") and value:
         report.error(member.at, f"{member.full}: {_NEXT_VERSION}")
     elif name in ("keep_values", "stealth_fields", "live_fields") and value:
         report.warn(member.at, f"{member.full} has no effect yet: it comes with a later version")
@@ -270,6 +276,8 @@ def _template(
         docstring = inspect.cleandoc(vars(one).get("__doc__") or "")
         if docstring.startswith("# "):
             return _from_docstring(one, docstring, templates, report, live, hooks)
+    if getattr(page, "fields", None):
+        return templates.file("Fields.html"), ""
     file, line = report.where(page)
     expected = f"{page.__name__}.html"
     near = near_miss(expected, templates.known())

@@ -18,6 +18,7 @@ from typing import Any
 from promptgrimoire.authoring import advice, order
 from promptgrimoire.authoring.app import App, check_app, pages_of
 from promptgrimoire.authoring.checks import Report, check_page, page_spec
+from promptgrimoire.authoring.field_checks import repeated_fields
 from promptgrimoire.authoring.loading import ImportFailed, Place, digest_of, import_fresh, name_taken, source_files
 from promptgrimoire.authoring.pages import Hook, Page, PageSpec, PlayerContext
 from promptgrimoire.authoring.schedule import EveryHandler
@@ -129,6 +130,8 @@ def load(path: Path | str) -> Experiment:
             if page.__module__.partition(".")[0] == place.name:
                 file, line = report.where(page)
                 report.warn(f"{file}:{line}", f"page {page.__name__} is not in page_order: nobody will see it")
+    for where, text in repeated_fields(specs.values()):
+        report.warn(where, text)
     if report.problems:
         raise ExperimentError(report.problems)
     return _experiment(place, module, app, specs, templates, report)

@@ -18,10 +18,11 @@ from wtforms.meta import DefaultMeta
 from promptgrimoire.authoring import field_html, form_texts, likert_html
 from promptgrimoire.authoring.choice_fields import ChoiceField, RadioField
 from promptgrimoire.authoring.field_base import LONGEST, GrimoireField, hostile_character
-from promptgrimoire.authoring.html import element, joined
+from promptgrimoire.authoring.html import element, joined, void
 from promptgrimoire.authoring.uploads import FileField, Upload
 from promptgrimoire.authoring.vocabulary import near_miss
 from promptgrimoire.errors import AuthorError, NotStorable
+from promptgrimoire.state.declared import BUILT_IN
 from promptgrimoire.state.values import encode
 
 TOUCHED = "_touched"  # the posted names of the fields that the participant has touched, with commas between them
@@ -60,6 +61,7 @@ class Form:
         self._refusals: list[str] = []  # errors that belong to no field
         self._rendered: set[str] = set()
         self._summed_up = False
+        self._touched_names: set[str] = set()
         self._gettext = language.gettext
 
     def __getattr__(self, name: str) -> Any:
@@ -80,6 +82,11 @@ class Form:
 
     def __len__(self) -> int:
         return len(self._fields)
+
+    @property
+    def has_files(self) -> bool:
+        """Whether it has to be sent as multipart/form-data."""
+        return any(field.type == "FileField" for field in self._fields.values())
 
     @property
     def shown(self) -> dict[str, Any]:
@@ -113,7 +120,8 @@ class Form:
             for name, field in self._fields.items()
             if isinstance(field, RadioField) and field.correct is not None and field.data is not None
         )
-        return Checked(values, errors, self._touched(data), attempted)
+        self._touched_names = self._touched(data)
+        return Checked(values, errors, self._touched_names, attempted)
 
     def timed_out(self, data: Mapping[str, list[str]], uploads: Mapping[str, Upload] | None = None) -> dict[str, Any]:
         """What is stored where time is up: valid answers that the participant has touched; None for the others."""
@@ -203,6 +211,11 @@ class Form:
         look = {"class": "alert alert-danger grimoire-errors", "role": "alert", "tabindex": "-1", "autofocus": True}
         return element("div", content, look)
 
+    def hidden(self) -> Markup:
+        """For the frame: where the browser notes which fields were touched, also before an earlier submission."""
+        names = ",".join(sorted(self._touched_names))
+        return void("input", {"type": "hidden", "name": TOUCHED, "value": names, "autocomplete": "off"})
+
     def rest(self, written: str = "") -> Markup:
         """The fields that neither the template has shown nor `written` (HTML) contains: of a page without any."""
         if self._rendered or any(f'name="{name}"' in written for name in self._fields):
@@ -265,6 +278,8 @@ def wrong_field(name: object, field: object) -> str | None:
     """What is wrong with one entry of `fields`, with the mend; None where nothing is."""
     if not isinstance(name, str) or not name.isidentifier() or name.startswith("_"):
         return f"expected a name for the field, of letters and digits, found {name!r}"
+    if name in BUILT_IN:
+        return f"{name}: '{name}' is built in; choose another name, such as participant_{name}"
     kind = getattr(field, "field_class", None)
     if kind is None:
         if isinstance(field, type):

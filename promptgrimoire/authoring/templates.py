@@ -33,8 +33,10 @@ _BUILTINS: tuple[Callable[..., Any], ...] = (
     *(len, range, min, max, sum, sorted, reversed, enumerate, zip, round, abs, any, all),
     *(str, int, float, bool, list, dict, set, tuple),
 )
+# What a page's form puts into its context (see `Form.context`).
+OF_FORMS = ("form", "fields", "field", "errors", "likert_matrix", "likert_grid")
 # What a page's context always holds; the rest (assets, page_config, …) is for Base.html.
-ALWAYS = ("player", "session", "group", "page", "app", "C", "appstatic", "projectstatic")
+ALWAYS = ("player", "session", "group", "page", "app", "C", "appstatic", "projectstatic", *OF_FORMS)
 _OF_THE_FRAME = ("assets", "page_config", "title", *_SWITCHES)
 _UNDEFINED_NAME = re.compile(r"^'(\w+)' is undefined$")
 

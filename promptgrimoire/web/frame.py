@@ -13,6 +13,7 @@ from promptgrimoire.web.assets import Assets
 _STYLE = "style/grimoire.css"
 _MAIN = "grimoire/main.js"
 _EARLY = "grimoire/early.js"
+_FORMS = "forms/forms.js"
 _TIMEOUT = 60.0  # seconds until the client gives up a call, unless a live method of the page may take longer
 _FOR_EVER = 86_400.0  # for methods that have no deadline
 
@@ -44,6 +45,7 @@ class PageAssets:
         modules = [name for name in names if name.startswith("grimoire/") and name.endswith(".js")]
         self.modules = [assets.url(name) for name in modules if name not in (_EARLY,)]
         self.early = assets.text(_EARLY)
+        self.forms = assets.url(_FORMS)  # on pages with fields
 
 
 def page_frame(assets: Assets, limits: Limits | None = None) -> Callable[[PageSpec, dict[str, Any]], dict[str, Any]]:

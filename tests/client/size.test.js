@@ -20,3 +20,8 @@ test("evidence 48: the stylesheet takes at most 12 kB, gzipped", () => {
   const size = packed("../../static/style/", ".css");
   assert.ok(size <= 12_000, `${size} bytes`);
 });
+
+test("evidence 48: what pages with fields load beside it takes at most 1.5 kB, gzipped", () => {
+  const size = packed("../../static/forms/", ".js");
+  assert.ok(size <= 1_500, `${size} bytes`);
+});
