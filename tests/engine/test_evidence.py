@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 import tracemalloc
 from pathlib import Path
@@ -266,6 +267,41 @@ async def test_evidence_7_whoever_comes_while_a_session_is_being_loaded_reads_an
     monkeypatch.undo()
     for host in (await server.host(), await server.restart()):
         assert len(host.state.session.items) == 35
+
+
+# ---------------------------------------------------------------- 11: from where on
+
+
+async def test_evidence_11_a_document_gets_what_came_after_its_page_and_nothing_from_before(serve: Serve) -> None:
+    """Browsers would skip what they have had, so too much goes unnoticed; on a telephone it is paid for."""
+    server = await serve(LAB, players=2)
+    teller = await server.opened(1)
+    for _ in range(3):
+        await teller.ask("tell")
+    loaded = server.browser(2)
+    await loaded.load()
+    base = loaded.base
+    await teller.ask("tell")  # between page and connection
+    await loaded.connect()
+    assert seqs(loaded) == [(await server.host()).durable_seq]
+    assert min(seqs(loaded)) > base
+
+    for comes_back in (server.host, server.restart):  # known to the server, and known only to the journal
+        loaded.lose()
+        loaded.texts.clear()
+        await comes_back()
+        teller = await server.opened(1)
+        handled = loaded.handled
+        await teller.ask("tell")
+        await loaded.connect()
+        assert len(seqs(loaded)) == 1
+        assert min(seqs(loaded)) > handled
+
+
+def seqs(browser: Browser) -> list[int]:
+    """Of the frames with events that this document was sent."""
+    frames = [json.loads(text) for text in browser.texts]
+    return [frame["seq"] for frame in frames if any(message["type"] == "event" for message in frame["messages"])]
 
 
 # ---------------------------------------------------------------- 18: telling many
