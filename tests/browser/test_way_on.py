@@ -185,7 +185,9 @@ async def test_evidence_29_and_42_an_unhandled_error_is_shown_with_its_reference
     await expect(page.locator(".grimoire-notice")).to_have_count(0)
 
 
-async def test_a_page_whose_hook_fails_is_held_until_it_works(serve: Serve, visit: Visit, axe_source: str) -> None:
+async def test_evidence_29_a_page_whose_hook_fails_is_held_until_it_works(
+    serve: Serve, visit: Visit, axe_source: str
+) -> None:
     server = serve(players=2)
     ann, bo = [await visit(link) for link in server.players]
     await bo.evaluate("call('break_next', true)")

@@ -52,7 +52,7 @@ async def test_two_browsers_a_reload_and_a_latecomer(serve: Serve, visit: Visit,
     await looks_right(bo, axe)
 
 
-async def test_the_count_survives_kill_9(serve: Serve, visit: Visit) -> None:
+async def test_evidence_1_the_count_survives_kill_9(serve: Serve, visit: Visit) -> None:
     server = serve("counter", players=2)
     ann = await visit(server.players[0])
     await ann.get_by_role("button", name="Add 10").click()

@@ -78,7 +78,7 @@ async def test_over_the_protocol(serve: Serve, enter: Enter) -> None:
     await book_comes(late)
 
 
-async def test_of_two_who_accept_at_once_one_is_second(serve: Serve, enter: Enter) -> None:
+async def test_evidence_4_of_two_who_accept_at_once_one_is_second(serve: Serve, enter: Enter) -> None:
     server = serve("market", players=4)
     buyer, seller, _, other_seller = [await enter(link) for link in server.players]
     await buyer.call("post_offer", 60)

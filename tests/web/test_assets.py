@@ -13,7 +13,7 @@ from promptgrimoire.web.assets import Assets, mime_type, static_folder
 from tests.web.fakes import FakeExperiment, FakeGateway
 
 
-async def test_the_clients_files_are_cached_for_ever(client: httpx.AsyncClient, assets: Assets) -> None:
+async def test_evidence_48_the_clients_files_are_cached_for_ever(client: httpx.AsyncClient, assets: Assets) -> None:
     for path in assets.paths():
         answer = await client.get(assets.url(path))
         assert answer.status_code == 200
@@ -53,7 +53,7 @@ def test_only_files_that_exist_have_an_address(tree: Path) -> None:
     assert ".hidden" not in assets.paths()
 
 
-def test_compressed_once_where_it_is_worth_it(tree: Path) -> None:
+def test_evidence_48_compressed_once_where_it_is_worth_it(tree: Path) -> None:
     assets = Assets(tree)
     large, small = assets._files["code.js"], assets._files["pictures/a.svg"]
     assert gzip.decompress(bytes(large[True].body)) == large[False].body

@@ -101,7 +101,7 @@ def test_a_session_that_nobody_joined_is_gone_on_with(serve: Serve) -> None:
     assert again["session"] == line["session"]
 
 
-def test_joining_leads_to_the_first_question_in_two_documents(serve: Serve) -> None:
+def test_evidence_48_joining_leads_to_the_first_question_in_two_documents(serve: Serve) -> None:
     _, line = serve()
     with httpx.Client() as person:
         assert person.get(line["join"]).status_code == 200
@@ -212,7 +212,7 @@ def test_evidence_46_one_app_that_does_not_load_stops_no_other(serve: Serve, app
             process.kill()
 
 
-def test_a_second_server_on_the_same_file_is_refused(serve: Serve) -> None:
+def test_evidence_9_a_second_server_on_the_same_file_is_refused(serve: Serve) -> None:
     serve()
     process, line = serve()
     assert line == {}
@@ -223,7 +223,7 @@ def test_a_second_server_on_the_same_file_is_refused(serve: Serve) -> None:
     assert "Traceback" not in error
 
 
-def test_a_damaged_database_is_refused(serve: Serve, app: Path) -> None:
+def test_evidence_8_a_damaged_database_is_refused(serve: Serve, app: Path) -> None:
     (app.parent / "promptgrimoire.sqlite3").write_bytes(b"not a database" * 100)
     process, line = serve()
     assert line == {}
