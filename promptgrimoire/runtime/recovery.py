@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from promptgrimoire.commands import Called, Connected, Disconnected, EventsHandled, PlayerCreated
-from promptgrimoire.errors import JournalDamaged, JournalError
+from promptgrimoire.errors import JournalDamaged, JournalError, JournalUnavailable
 from promptgrimoire.ids import hidden
 from promptgrimoire.journal.base import Journal, Snapshot
 from promptgrimoire.journal.entries import Chain, Entry, Row, decode_row
@@ -239,6 +239,7 @@ class Snapshots:
             if key.startswith("~p"):
                 text = msgspec.json.encode(MailText.of(host.deliveries.of(int(key[2:]))))
             elif key in host.state.records:
+                self._check(key)
                 text = host.state.snapshot(key)
             else:
                 continue
@@ -250,3 +251,12 @@ class Snapshots:
         self._size = max(self._size, sum(len(text) for _, text in records.values()))
         await host.durable()
         await host.journal.save(host.id, Snapshot(mark, records))
+
+    def _check(self, key: str) -> None:
+        """What nobody has recorded must not get into a snapshot: it would differ from its entries."""
+        host = self._host
+        changed = host.state.changed_behind(key)
+        if changed:
+            why = f"{', '.join(changed)} of {host.state.records[key]!r} was changed by code that bypasses its methods"
+            host.discard(f"{why} (heapq does so): change a copy and assign it")
+            raise JournalUnavailable(why)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex
 
 from promptgrimoire.errors import NotAttached, NotStorable, OriginalChanged
-from promptgrimoire.state.storable import Observed
+from promptgrimoire.state.storable import SCALARS, Observed
 from promptgrimoire.state.values import encode
 
 if TYPE_CHECKING:
@@ -126,9 +126,24 @@ def consistent(value: Any) -> bool:
 
     Notices C code that grew or shrank a list, dict or set without calling its methods (`heapq.heappush`,
     `heapq.heappop`, `list.append(stored, x)`). Does not notice what keeps the length (`heapq.heapify`,
-    `heapq.heapreplace`), nor changes further inside: those are noticed when the inner container is next changed.
+    `heapq.heapreplace`), nor changes further inside: those are noticed when the inner container is next changed, and
+    by `consistent_throughout`.
     """
     return not isinstance(value, Attached) or value._size() == value._length
+
+
+def consistent_throughout(value: Any) -> bool:
+    """The same of a value and all that is inside it; looks at each part of it."""
+    waiting = [value]
+    while waiting:
+        found = waiting.pop()
+        if not consistent(found):
+            return False
+        if isinstance(found, dict):
+            waiting.extend(part for part in dict.values(found) if type(part) not in SCALARS)
+        elif isinstance(found, list | tuple):
+            waiting.extend(part for part in found if type(part) not in SCALARS)
+    return True
 
 
 def locate(container: Attached) -> tuple[Any, list[Any]]:

@@ -17,6 +17,7 @@ from promptgrimoire.errors import JournalDamaged, NoTransaction
 from promptgrimoire.ids import SESSION_KEY, group_key, hidden, player_key
 from promptgrimoire.state.declared import declared_defaults, declared_fields
 from promptgrimoire.state.lines import Lines
+from promptgrimoire.state.observed import consistent_throughout
 from promptgrimoire.state.patches import Patch, apply
 from promptgrimoire.state.records import Group, Hidden, Player, Players, Record, Session
 from promptgrimoire.state.transaction import Transaction
@@ -226,6 +227,10 @@ class SessionState:
     def snapshot(self, key: str) -> bytes:
         """A record's content as JSON text, for `restore`."""
         return self.records[key]._snapshot()
+
+    def changed_behind(self, key: str) -> list[str]:
+        """Fields of a record that C code has changed without telling (see `consistent_throughout`)."""
+        return [name for name, value in self.records[key]._fields.items() if not consistent_throughout(value)]
 
     def restore(self, key: str, text: bytes) -> None:
         """A record's content, as `snapshot` gave it."""

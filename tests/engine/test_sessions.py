@@ -42,6 +42,11 @@ class Lab(Page):
         push(player.session.heap, 1)
 
     @live
+    def behind_its_back_alone(page, player, inside: bool):
+        push = heapq.heappush
+        push(player.session.table["inside"] if inside else player.session.heap, 1)
+
+    @live
     def append(page, player, value: int):
         player.session.heap.append(value)
         return list(player.session.heap)
@@ -54,6 +59,7 @@ class Lab(Page):
 def new_session(session):
     session.count = 0
     session.heap = []
+    session.table = {"inside": []}
 
 page_order = [Lab]
 '''
@@ -162,6 +168,28 @@ async def test_a_container_changed_behind_its_back_is_noticed_and_the_session_lo
     assert code_of(one.settled[n]) == "error"
     assert await one.ask("append", 4) == [3, 4]
     assert list((await server.restart()).state.session.heap) == [3, 4]
+
+
+@pytest.mark.parametrize("inside", [False, True])
+async def test_a_change_behind_a_containers_back_gets_into_no_snapshot(
+    serve: Serve, caplog: pytest.LogCaptureFixture, inside: bool
+) -> None:
+    """Nobody notices it in the call itself, where nothing else is changed: that would cost every reading of a list."""
+    server = await serve(LAB)
+    one = await server.opened()
+    await one.ask("behind_its_back_alone", inside)
+    await one.ask("add")
+    old = await server.host()
+    snapshots = server.gateway._snapshots[old.id]
+    snapshots.start()
+    await snapshots.finish()
+    await server.clock.advance(10)
+    assert f"{'table' if inside else 'heap'} of <session" in caplog.text
+    assert old.failure is not None
+    session = (await server.host()).state.session
+    assert (session.count, list(session.heap), list(session.table["inside"])) == (1, [], [])
+    await one.connect()
+    assert await one.ask("append", 3) == [3]
 
 
 async def test_evidence_18_a_broadcast_is_encoded_once(serve: Serve) -> None:
