@@ -56,7 +56,17 @@ JOURNAL_WRITER = (
 WATCHDOG = ("runtime.watchdog:Watchdog._watch",)
 BOUNDARIES = (*AUTHOR_CODE, *CONNECTION_LOOPS, *JOURNAL_WRITER, *WATCHDOG)
 
-PURE = ("state", "realtime.protocol", "realtime.outbox", "runtime.matching", "errors", "ids", "commands")
+PURE = (
+    "state",
+    "realtime.protocol",
+    "realtime.outbox",
+    "runtime.designs",
+    "runtime.matching",
+    "runtime.plan",
+    "errors",
+    "ids",
+    "commands",
+)
 IMPURE_MODULES = frozenset(
     [
         "open",

@@ -32,7 +32,8 @@ class Draws(Protocol):
     def arm(self, between: Mapping[str, Any]) -> int:
         """The index of the arm for this player; also stores its name where `between["store"]` says.
 
-        `between` has key, between (the arms: lists of steps), arms (their names), store, balanced, within.
+        `between` has key, between (the arms: lists of steps), arms (their names), store, balanced, within (fields of
+        the player, a list). `authoring.draws.draw_balanced` draws it.
         """
 
     def go_on(self, repeat: Mapping[str, Any], iteration: int) -> bool:
@@ -209,7 +210,7 @@ class _Walk:
             self._draws.shuffle(items)
             return [{**frame, "steps": item} for item in items]
         if "between" in step:
-            return [{**frame, "steps": step["between"][self._draws.arm(step)]}]
+            return [{**frame, "steps": step["between"][self._draws.arm(_shared(step, frame))]}]
         if "app" in step:
             return [{**frame, "steps": self._draws.order(step["app"])}]
         return self._rounds(step, frame) if "rounds" in step else self._repeat(step, frame)
@@ -254,7 +255,10 @@ class _Walk:
 
 
 def _shared(step: dict[str, Any], frame: dict[str, Any]) -> dict[str, Any]:
-    """A Repeat as `go_on` wants to know it: in every round of an outer loop, it is one of its own."""
+    """A Repeat or Between as `Draws` wants to know it: in every round of an outer loop, it is one of its own.
+
+    (If the rounds shared the counts of a Between, a player alone would get A in round 1 and therefore B in round 2.)
+    """
     outer = "".join(f"-{number}" for _, number, _ in frame["in"])
     return {**step, "key": f"{step['key']}{outer}"}
 
@@ -302,6 +306,25 @@ def find(plan: Sequence[Step], page: str, here: int) -> int | None:
         if isinstance(step, str) and page in ((place := page_of_step(step)).key, place.name)
     ]
     return next((place for place in places if place > here), places[0] if places else None)
+
+
+def rounds_until(plan: Sequence[Step], position: int) -> tuple[str, list[int], bool]:
+    """The rounds of the last loop that a player has met up to this position, for `random_round`.
+
+    (which loop it is, its rounds so far in order, whether the plan has further ones); ("", [], False) for none.
+    """
+    before = [page_of_step(step) for step in plan[: position + 1] if isinstance(step, str)]
+    last = next((place for place in reversed(before) if place.nested), None)
+    if last is None:
+        return "", [], False
+
+    def rounds(places: Iterable[Place]) -> list[int]:
+        same = (place for place in places if place.app == last.app and place.loops[:1] == last.loops[:1])
+        return list(dict.fromkeys(place.round for place in same))
+
+    so_far = rounds(before)
+    ahead = rounds(page_of_step(step) for step in plan[position + 1 :] if isinstance(step, str))
+    return f"{last.app}:{last.loops[0]}", so_far, any(round not in so_far for round in ahead)
 
 
 def in_same_round(one: Place, other: Place) -> bool:
