@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from promptgrimoire.errors import JournalError
+from promptgrimoire.journal.blobs import Blobs
 from promptgrimoire.journal.entries import Row
 
 T = TypeVar("T")
@@ -114,6 +115,11 @@ class Journal(ABC):
         None means that there are no more. `large` is false for whoever does not need large values: then rows come
         without them. One that is missing or damaged is found out by `decode_row` (JournalDamaged).
         """
+
+    @property
+    @abstractmethod
+    def blobs(self) -> Blobs:
+        """Where large values and uploads are kept. Its methods wait for storage: not for the event loop's thread."""
 
     @abstractmethod
     async def save(self, stream: str, snapshot: Snapshot) -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import sys
 from abc import ABC, abstractmethod
 from hashlib import sha256 as compute
 from pathlib import Path
+from typing import BinaryIO
 
 from promptgrimoire.errors import JournalDamaged, JournalUnavailable
 
@@ -20,6 +22,40 @@ if sys.platform == "darwin":
     from fcntl import F_FULLFSYNC, fcntl
 
 _UNFINISHED = "unfinished"  # one name is enough, as one thread writes; what a killed server left there is overwritten
+_INCOMING = "incoming-"  # these come side by side; what a killed server left is removed by the next one
+
+
+class Incoming(ABC):
+    """A blob that comes in pieces, so that no more than a piece is in memory. For one thread at a time.
+
+    Nothing is stored before `keep`; whoever does not call it calls `drop`.
+    """
+
+    def __init__(self) -> None:
+        self._hash = compute()
+        self.size = 0  # bytes so far
+
+    def write(self, piece: bytes) -> None:
+        """The next piece. Raises JournalUnavailable."""
+        self._hash.update(piece)
+        self.size += len(piece)
+        self._add(piece)
+
+    def keep(self) -> str:
+        """Store it, and give its SHA-256: it would survive loss of power then. Raises JournalUnavailable."""
+        sha256 = self._hash.hexdigest()
+        self._finish(sha256)
+        return sha256
+
+    @abstractmethod
+    def drop(self) -> None:
+        """Leave nothing of it. After `keep` this does nothing."""
+
+    @abstractmethod
+    def _add(self, piece: bytes) -> None: ...
+
+    @abstractmethod
+    def _finish(self, sha256: str) -> None: ...
 
 
 class Blobs(ABC):
@@ -35,6 +71,10 @@ class Blobs(ABC):
 
         Raises JournalUnavailable.
         """
+
+    @abstractmethod
+    def incoming(self) -> Incoming:
+        """A blob that is going to come in pieces. Unlike everything else here this may be called from any thread."""
 
     @abstractmethod
     def find(self, sha256: str) -> bytes | None:
@@ -67,6 +107,9 @@ class MemoryBlobs(Blobs):
     def keep(self, sha256: str, text: bytes) -> None:
         self.texts[sha256] = text
 
+    def incoming(self) -> Incoming:
+        return _InMemory(self.texts)
+
     def find(self, sha256: str) -> bytes | None:
         return self.texts.get(sha256)
 
@@ -80,6 +123,7 @@ class FolderBlobs(Blobs):
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._ready: set[Path] = set()  # folders that are known to survive loss of power
+        self._cleaned = False
 
     def keep(self, sha256: str, text: bytes) -> None:
         path = self._path(sha256)
@@ -93,6 +137,25 @@ class FolderBlobs(Blobs):
         except OSError as error:
             self._ready.clear()  # somebody may have moved the folder away
             raise _unavailable(path, error) from error
+
+    def incoming(self) -> Incoming:
+        try:
+            self._make_ready(self._folder)
+            if not self._cleaned:  # the journal's lock says that nobody else is writing here
+                self._cleaned = True
+                for left in self._folder.glob(f"{_INCOMING}*"):
+                    left.unlink()
+            return _InFolder(self, self._folder / f"{_INCOMING}{secrets.token_hex(8)}")
+        except OSError as error:
+            self._ready.clear()
+            raise _unavailable(self._folder, error) from error
+
+    def put(self, unfinished: Path, sha256: str) -> None:
+        """Give a file in this folder, which is durable already, the name of its content. Raises OSError."""
+        path = self._path(sha256)
+        self._make_ready(path.parent)
+        unfinished.rename(path)
+        _sync_folder(path.parent)
 
     def find(self, sha256: str) -> bytes | None:
         path = self._path(sha256)
@@ -128,6 +191,55 @@ class FolderBlobs(Blobs):
             with contextlib.suppress(OSError):
                 unfinished.unlink()  # on a full disk this gives the space back
             raise
+
+
+class _InMemory(Incoming):
+    def __init__(self, texts: dict[str, bytes]) -> None:
+        super().__init__()
+        self._texts = texts
+        self._pieces: list[bytes] = []
+
+    def drop(self) -> None:
+        self._pieces.clear()
+
+    def _add(self, piece: bytes) -> None:
+        self._pieces.append(bytes(piece))
+
+    def _finish(self, sha256: str) -> None:
+        self._texts[sha256] = b"".join(self._pieces)
+
+
+class _InFolder(Incoming):
+    def __init__(self, blobs: FolderBlobs, path: Path) -> None:
+        super().__init__()
+        self._blobs = blobs
+        self._path = path
+        self._file: BinaryIO | None = path.open("wb")
+
+    def drop(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        with contextlib.suppress(OSError):
+            self._path.unlink()
+
+    def _add(self, piece: bytes) -> None:
+        assert self._file is not None
+        try:
+            self._file.write(piece)
+        except OSError as error:
+            raise _unavailable(self._path, error) from error
+
+    def _finish(self, sha256: str) -> None:
+        assert self._file is not None
+        try:
+            self._file.flush()
+            _sync(self._file.fileno())
+            self._file.close()
+            self._file = None
+            self._blobs.put(self._path, sha256)
+        except OSError as error:
+            raise _unavailable(self._path, error) from error
 
 
 def _sync_folder(folder: Path) -> None:

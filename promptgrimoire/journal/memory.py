@@ -24,7 +24,7 @@ class MemoryJournal(Journal):
         self._max_rows = max_rows
         self._max_bytes = max_bytes
         # What a disk would keep.
-        self.blobs = blobs or MemoryBlobs()
+        self._blobs = blobs or MemoryBlobs()
         self._rows: dict[str, list[Row]] = {}
         self._index: dict[str, Stream] = {}
         self._snapshots: dict[str, Snapshot] = {}
@@ -38,6 +38,10 @@ class MemoryJournal(Journal):
         self._tails: dict[str, int] = {}
         self._commit_due: asyncio.Handle | None = None
         self._settled: list[asyncio.Future[None]] = []
+
+    @property
+    def blobs(self) -> Blobs:
+        return self._blobs
 
     # For tests: a disk that can be told what to do.
 

@@ -70,6 +70,10 @@ class SqliteJournal(Journal):
         async with self._changing:
             await self._close()
 
+    @property
+    def blobs(self) -> Blobs:
+        return self._blobs
+
     def append(self, listener: Listener, row: Row, description: Description | None = None) -> None:
         tail = self._tails.get(row.stream)
         size = row.size if row.blobs else len(row.text) + len(row.values)

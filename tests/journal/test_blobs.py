@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import subprocess
 import sys
@@ -363,3 +364,55 @@ async def test_a_reader_beside_the_server_gets_large_values(tmp_path: Path) -> N
     assert await reader.read("a") == [journal_row]
     await reader.close()
     await server.close()
+
+
+# ---------------------------------------------------------------- blobs that come in pieces
+
+
+def test_what_came_in_pieces_is_read_back_as_a_whole(blobs: Blobs) -> None:
+    text = large_text(1_000_000)
+    one, other = blobs.incoming(), blobs.incoming()
+    for start in range(0, len(text), 100_000):
+        one.write(text[start : start + 100_000])
+        other.write(text[start : start + 100_000])  # somebody else sends the same at the same time
+    assert blobs.find(name_of(text)) is None
+    assert [one.keep(), other.keep()] == [name_of(text)] * 2
+    one.drop()  # does nothing any more
+    assert one.size == len(text)
+    assert blobs.read(name_of(text), len(text)) == text
+
+
+def test_what_is_dropped_leaves_nothing(blobs: Blobs, tmp_path: Path) -> None:
+    incoming = blobs.incoming()
+    incoming.write(b"the beginning of a file that is too large")
+    incoming.drop()
+    assert blobs.find(name_of(b"the beginning of a file that is too large")) is None
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_what_a_killed_server_left_of_an_upload_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / "journal.db.blobs"
+    FolderBlobs(folder).keep(name_of(b'"kept"'), b'"kept"')
+    (folder / "incoming-0123456789abcdef").write_bytes(b"never finished")
+    again = FolderBlobs(folder)
+    going = again.incoming()
+    going.write(b"under way")
+    again.incoming().drop()  # a second one does not clean away the first
+    assert len(list(folder.glob("incoming-*"))) == 1
+    assert again.find(going.keep()) == b"under way"
+    assert list(folder.glob("incoming-*")) == []
+    assert again.find(name_of(b'"kept"')) == b'"kept"'
+
+
+def test_a_piece_that_does_not_fit_on_the_disk_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    incoming = FolderBlobs(tmp_path / "journal.db.blobs").incoming()
+    incoming.write(b"x" * 100)
+
+    def full(file: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(blobs_module, "_sync", full)
+    with pytest.raises(JournalUnavailable, match="the disk is full"):
+        incoming.keep()
+    incoming.drop()
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
