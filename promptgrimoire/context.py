@@ -27,6 +27,8 @@ class Services(Protocol):
 
     async def in_thread(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any: ...
 
+    def language(self, record: Any, app: str) -> Any: ...
+
 
 class Activity:
     """One piece of running author code: a call, a hook, a timer, a task."""

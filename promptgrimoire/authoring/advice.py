@@ -1,6 +1,6 @@
-"""Warnings from the syntax tree: what works on one computer today and spoils a study tomorrow.
+"""Advice from the syntax tree: what works on one computer today and spoils a study tomorrow.
 
-Owns which expressions are worth a warning; never an error. Looks at source only.
+Owns which expressions are worth a warning, and which few can only be mistakes. Looks at source only.
 """
 
 from __future__ import annotations
@@ -43,6 +43,23 @@ _CHANGES = frozenset(
 _CONTAINERS = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
 _STORES = frozenset(["player", "session", "group"])
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def untranslatable(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Line and text for each `_(f"…")`: it looks for a text with the value in it, which no catalogue has."""
+    for call in ast.walk(tree):
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.func.id != "_":
+            continue
+        for text in call.args[:2]:
+            made = isinstance(text, ast.JoinedStr) and any(isinstance(one, ast.FormattedValue) for one in text.values)
+            made = made or (isinstance(text, ast.BinOp) and isinstance(text.left, ast.Constant))
+            made = made or (isinstance(text, ast.Call) and ast.unparse(text.func).endswith(".format"))
+            if made:
+                yield (
+                    call.lineno,
+                    "a text with values in it is in no catalogue; keep it as it is and name the values: "
+                    '_("Hello {name}", name=player.name)',
+                )
 
 
 def warnings(tree: ast.Module) -> Iterator[tuple[int, str]]:

@@ -205,7 +205,7 @@ def _module_hooks(module: ModuleType, source: Source, report: Report) -> dict[st
     for name, (parameters, optional) in MODULE_HOOKS.items():
         value = getattr(module, name, None)
         if isinstance(value, FunctionType):
-            hooks[name] = _function(value, name, parameters, optional, source, report)
+            hooks[name] = _function(value, name, parameters, optional, source, report, sync_only=name == "language")
         elif value is not None and source.defines(name):
             report.error(_at(source, name), f"{name}: expected def {name}({', '.join(parameters)}), found {value!r}")
     return hooks

@@ -1,7 +1,8 @@
-"""Makes `|tojson` right inside attributes as well as inside scripts.
+"""Makes `|tojson` right inside attributes as well as inside scripts, and `|to` right in both.
 
 Owns one Jinja extension: it follows the HTML around the expressions of a template and, between the quotes of an
-attribute, uses `tojson_attribute`. Follows branches one after the other, as they are written; never renders.
+attribute, uses `tojson_attribute`; where programs read the number, in tags, scripts and styles, `to_plain`. Follows
+branches one after the other, as they are written; never renders.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ def _replaced(stream: TokenStream) -> Iterator[Token]:
             place.read(token.value)
         elif after_pipe and token.type == "name" and token.value == "tojson" and place.quote:
             token = Token(token.lineno, "name", "tojson_attribute")
+        elif after_pipe and token.type == "name" and token.value == "to" and place.for_programs:
+            token = Token(token.lineno, "name", "to_plain")
         after_pipe = token.type == "pipe"
         yield token
 
@@ -40,6 +43,11 @@ class _Place:
         self.quote = ""
         self._in_tag = False
         self._raw_until = ""
+
+    @property
+    def for_programs(self) -> bool:
+        """Whether what stands here is read by a program: in a tag, an attribute, a script, a style."""
+        return self._in_tag or self._raw_until in ("</script", "</style")
 
     def read(self, text: str) -> None:
         position = 0

@@ -17,8 +17,10 @@ from typing import Any
 
 from promptgrimoire.authoring import advice, order
 from promptgrimoire.authoring.app import App, check_app, pages_of
+from promptgrimoire.authoring.catalogue import CatalogueError
 from promptgrimoire.authoring.checks import Report, check_page, page_spec
 from promptgrimoire.authoring.field_checks import repeated_fields
+from promptgrimoire.authoring.language import FOLDER, Languages
 from promptgrimoire.authoring.loading import ImportFailed, Place, digest_of, import_fresh, name_taken, source_files
 from promptgrimoire.authoring.pages import Hook, Page, PageSpec, PlayerContext
 from promptgrimoire.authoring.schedule import EveryHandler
@@ -45,7 +47,7 @@ class Experiment:
     module: ModuleType
     order: tuple[Step, ...] | None  # page_order, compiled; None where it is a function, see steps_for
     pages: Mapping[str, PageSpec]  # by key, "app/Name"
-    hooks: Mapping[str, Hook]  # new_session, new_player, restart, on_join, on_connect, on_disconnect
+    hooks: Mapping[str, Hook]  # new_session, new_player, restart, language, on_join, on_connect, on_disconnect
     constants: Any  # the class C, or None
     export: Mapping[str, Any]  # what of it goes to JavaScript
     context_class: type[PlayerContext] | None
@@ -55,6 +57,7 @@ class Experiment:
     warnings: tuple[str, ...]
     static_folder: Path | None
     templates: Templates
+    languages: Languages
     page_order: Hook | None
 
     @property
@@ -122,6 +125,7 @@ def load(path: Path | str) -> Experiment:
     _check_sources(report, sources)
     app = check_app(module, sources[place.name], report)
     templates = Templates(place.folder, place.project, place.name)
+    languages = _languages(place, report)
     shown = list(pages_of(module)) if app.pages is None else list(dict.fromkeys(app.pages))
     specs = {page: page_spec(page, place.name, templates, report) for page in shown}
     for page in pages_of(module):
@@ -134,7 +138,7 @@ def load(path: Path | str) -> Experiment:
         report.warn(where, text)
     if report.problems:
         raise ExperimentError(report.problems)
-    return _experiment(place, module, app, specs, templates, report)
+    return _experiment(place, module, app, specs, templates, languages, report)
 
 
 def _experiment(
@@ -143,6 +147,7 @@ def _experiment(
     app: App,
     specs: dict[type[Page], PageSpec],
     templates: Templates,
+    languages: Languages,
     report: Report,
 ) -> Experiment:
     static = [place.folder / name for name in ("static", "_static")]
@@ -166,8 +171,22 @@ def _experiment(
         warnings=tuple(report.warnings),
         static_folder=next((folder for folder in static if folder.is_dir()), None),
         templates=templates,
+        languages=languages,
         page_order=app.order,
     )
+
+
+def _languages(place: Place, report: Report) -> Languages:
+    """The catalogues of the app and of its project; the app's count more."""
+    folders = dict.fromkeys(folder / FOLDER for folder in (place.project, place.folder))
+    try:
+        languages = Languages(list(folders))
+    except CatalogueError as problem:
+        report.error(f"{place.shown(problem.path)}:{problem.line}", problem.text)
+        return Languages()
+    for found in languages.problems:
+        report.error(f"{place.shown(found.path)}:{found.line}", found.text)
+    return languages
 
 
 def _place_of(path: Path) -> Place:
@@ -225,7 +244,7 @@ def _check_sources(report: Report, sources: dict[str, Source]) -> None:
         for node in source.classes():
             for line, text in annotated_only(node, ATTRIBUTES):
                 report.error(f"{source.shown}:{line}", text)
-        for line, text in advice.mutated_originals(source.tree):
+        for line, text in (*advice.mutated_originals(source.tree), *advice.untranslatable(source.tree)):
             report.error(f"{source.shown}:{line}", text)
         for line, text in advice.warnings(source.tree):
             report.warn(f"{source.shown}:{line}", text)

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 _LEFT_OUT = {".venv", "venv", "node_modules", "__pycache__", "site-packages", ".git"}
-_COUNTED = {".py", ".html", ".md", ".js", ".css"}
+_COUNTED = {".py", ".html", ".md", ".js", ".css", ".po"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +132,10 @@ def source_files(place: Place) -> list[Path]:
     """The files whose content makes up the experiment: code, templates, scripts, styles."""
     if not place.is_package:
         beside = [path for path in place.folder.glob("*") if path.suffix in (".html", ".md") and path.is_file()]
-        return [place.file, *sorted(beside)]
+        return [place.file, *sorted([*beside, *place.folder.glob("locales/*.po")])]
     found = [path for path in place.folder.rglob("*") if path.suffix in _COUNTED and path.is_file()]
-    return sorted(path for path in found if not _LEFT_OUT.intersection(path.relative_to(place.folder).parts))
+    found += place.project.glob("locales/*.po")
+    return sorted(path for path in found if not _LEFT_OUT.intersection(path.relative_to(place.project).parts))
 
 
 def digest_of(place: Place, module: ModuleType) -> str:

@@ -15,8 +15,10 @@ from types import MappingProxyType
 from typing import Any
 
 from promptgrimoire.authoring.experiment import Experiment
+from promptgrimoire.authoring.language import DEFAULT, Language, Languages
 from promptgrimoire.authoring.pages import Hook, PageSpec
 from promptgrimoire.authoring.schedule import EveryHandler
+from promptgrimoire.state.records import Player
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +30,10 @@ class Study:
     description: str
     apps: tuple[Experiment, ...]  # at least one
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    language: str = DEFAULT  # of whom no hook speaks for; the setting "language" wins
+
+    def __post_init__(self) -> None:
+        self.language_of(None)  # read its data now, rather than when the first participant waits for it
 
     def app(self, name: str) -> Experiment:
         """The app of that name. Raises KeyError."""
@@ -44,6 +50,23 @@ class Study:
     def hooks_named(self, name: str) -> list[tuple[str, Hook]]:
         """The hooks of that name (new_player, on_join, …), each with its app's name, in the order of the apps."""
         return [(app.name, app.hooks[name]) for app in self.apps if name in app.hooks]
+
+    def language_of(self, record: Any, app: str = "") -> Language:
+        """What a player speaks: what `language(player)` of `app` says, else that of the first app that has one.
+
+        Without such a hook, where it gives None, and for any other record: the study's. Texts are those of `app`.
+        """
+        languages, hook = self._speaking.get(app) or self._speaking[self.apps[0].name]
+        default = languages.default(self.settings.get("language", self.language))
+        if hook is None or not isinstance(record, Player):
+            return default
+        return languages.chosen(hook, record, default)
+
+    @cached_property
+    def _speaking(self) -> dict[str, tuple[Languages, Hook | None]]:
+        """Of each app: its texts, and who says what a player speaks."""
+        first = next(iter(self.hooks_named("language")), ("", None))[1]
+        return {app.name: (app.languages, app.hooks.get("language", first)) for app in self.apps}
 
     @cached_property
     def every(self) -> tuple[EveryHandler, ...]:

@@ -20,9 +20,10 @@ from jinja2.runtime import Context, StrictUndefined
 from jinja2.utils import missing
 from markupsafe import Markup
 
-from promptgrimoire.authoring import filters
+from promptgrimoire.authoring import filters, translate_tag
 from promptgrimoire.authoring.attribute_json import AttributeJson
 from promptgrimoire.authoring.markdown import Marks, Values, converter, prepare
+from promptgrimoire.authoring.translate_tag import Prose, texts_of_scripts
 from promptgrimoire.errors import AuthorError
 
 OWN_TEMPLATES = Path(__file__).parent / "templates"
@@ -36,8 +37,9 @@ _BUILTINS: tuple[Callable[..., Any], ...] = (
 # What a page's form puts into its context (see `Form.context`).
 OF_FORMS = ("form", "fields", "field", "errors", "likert_matrix", "likert_grid")
 # What a page's context always holds; the rest (assets, page_config, …) is for Base.html.
-ALWAYS = ("player", "session", "group", "page", "app", "C", "appstatic", "projectstatic", *OF_FORMS)
-_OF_THE_FRAME = ("assets", "page_config", "title", *_SWITCHES)
+ALWAYS = ("player", "session", "group", "page", "app", "C", "appstatic", "projectstatic", "language", *OF_FORMS)
+_OF_THE_FRAME = ("assets", "page_config", "title", "direction", *_SWITCHES)
+_OTHER_TEMPLATE = re.compile(r"""\{%-?\s*(?:extends|include)\s+["']([^"']+)["']""")
 _UNDEFINED_NAME = re.compile(r"^'(\w+)' is undefined$")
 
 
@@ -85,6 +87,7 @@ class PageTemplate:
     template: jinja2.Template
     file: str
     is_markdown: bool
+    script_texts: frozenset[str] = frozenset()  # what its scripts ask `_("…")` for
 
     def render(self, context: Mapping[str, Any]) -> str:
         """The page as HTML. Raises AuthorError with file and line for whatever fails in the template."""
@@ -132,7 +135,8 @@ class Templates:
         if path is None:
             raise jinja2.TemplateNotFound(name)
         if path.suffix != ".md":
-            return PageTemplate(self, self._html.get_template(name), self.shown(path), False)
+            texts = frozenset(self._script_texts(name, set()))
+            return PageTemplate(self, self._html.get_template(name), self.shown(path), False, texts)
         return self._compiled(path.read_text("utf-8"), name, path)
 
     def docstring(self, text: str, name: str, path: Path, line: int) -> PageTemplate:
@@ -150,7 +154,18 @@ class Templates:
         environment = self._markdown
         code = environment.compile(prepare(source), name, str(path))
         template = jinja2.Template.from_code(environment, code, environment.make_globals(None))
-        return PageTemplate(self, template, self.shown(path), True)
+        return PageTemplate(self, template, self.shown(path), True, frozenset(texts_of_scripts(source)))
+
+    def _script_texts(self, name: str, seen: set[str]) -> Iterator[str]:
+        """Those of a template, of what it extends and of what it includes."""
+        path = self.path_of(name)
+        if path is None or name in seen:
+            return
+        seen.add(name)
+        source = path.read_text("utf-8")
+        yield from texts_of_scripts(source)
+        for other in _OTHER_TEMPLATE.findall(source):
+            yield from self._script_texts(other, seen)
 
     # ---------------------------------------------------------------- checking
 
@@ -289,26 +304,19 @@ def _environment(loader: jinja2.BaseLoader, **options: Any) -> jinja2.Environmen
         extensions=[AttributeJson],
         **options,
     )
-    environment.filters |= {
-        "tojson": filters.tojson,
-        "tojson_attribute": filters.tojson_attribute,
-        "to": filters.to,
-        "fmtnum": filters.fmtnum,
-    }
+    filters.install(environment)
+    translate_tag.install(environment)
     environment.globals |= {builtin.__name__: builtin for builtin in _BUILTINS}
-    environment.globals |= {"_": _translated, "safe": Markup, "fmtnum": filters.fmtnum}
+    environment.globals |= {"safe": Markup}
     environment.globals.pop("lipsum", None)
     return environment
-
-
-def _translated(text: str) -> str:
-    """`_("text")` in templates; translations come with a later version."""
-    return text
 
 
 @pass_context
 def _keep_value(context: Context, value: Any) -> Any:
     """Called by Jinja for each value of a Markdown template; an undefined one raises as it always does."""
+    if isinstance(value, Prose):
+        return value  # translated Markdown, whose values have been kept
     values: Values = context[_VALUES]
     return values.keep(value if isinstance(value, Markup) else str(value))
 

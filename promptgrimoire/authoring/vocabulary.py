@@ -33,13 +33,14 @@ MODULE_HOOKS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = MappingPro
         "new_session": (("session",), ()),
         "new_player": (("player",), ()),
         "restart": (("session",), ()),
+        "language": (("player",), ()),
         "on_join": (("player",), ()),
         "on_connect": (("player",), ()),
         "on_disconnect": (("player",), ("reason",)),
     }
 )
 # ... those that come with later versions ...
-LATER_MODULE_HOOKS = ("digest", "pipeline", "language", "on_idle", "on_active", "on_dropout")
+LATER_MODULE_HOOKS = ("digest", "pipeline", "on_idle", "on_active", "on_dropout")
 # ... and everything else.
 MODULE_VALUES = ("page_order", "DESCRIPTION", "SUGGESTED_MULTIPLE", "LANDING_PAGE", "Context", "C", "Player")
 

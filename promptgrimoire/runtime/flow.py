@@ -18,6 +18,7 @@ import msgspec
 
 from promptgrimoire.authoring.pages import PageSpec
 from promptgrimoire.authoring.templates import render
+from promptgrimoire.authoring.translate_tag import language_names
 from promptgrimoire.commands import Entered, PlayerCreated, Rendered, Submitted
 from promptgrimoire.errors import AuthorError, JournalError
 from promptgrimoire.ids import hidden, new_token
@@ -395,6 +396,7 @@ class Flow:
 
     async def _render(self, player: Player, spec: PageSpec, stay: int, base: int, frame: Frame) -> str:
         experiment = self._host.study.app(spec.app)
+        language = self._host.study.language_of(player, spec.app)
         names: dict[str, Any] = {}
         variables: dict[str, Any] = {}
         for hook, into in (("templatevars", names), ("jsvars", variables)):
@@ -415,6 +417,8 @@ class Flow:
             "live": f"/p/{self.private(player.id)._fields['token']}/live",
             "vars": msgspec.json.decode(to_browser(variables)),
             "tabs": spec.tabs,
+            "texts": language.client,
+            "words": language.known(spec.template.script_texts) if spec.template is not None else {},
         }
         shown: Any = (
             player if experiment.context_class is None else _WithContext(player, experiment.context_class(player))
@@ -428,6 +432,7 @@ class Flow:
             "app": experiment.name,
             "C": experiment.constants,
             "title": spec.title,
+            **language_names(language),
             **names,
         }
         return render(spec, context)

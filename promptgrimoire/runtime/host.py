@@ -15,6 +15,7 @@ from contextvars import Context
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from promptgrimoire.authoring.language import Language
 from promptgrimoire.authoring.messages import Leave, Notice, Volatile
 from promptgrimoire.commands import Cause
 from promptgrimoire.context import Activity, current
@@ -120,6 +121,14 @@ class Host:
     async def join(self, *, visitor: str = "", label: str = "", params: Mapping[str, str] | None = None) -> str:
         """A player's token; the same for the same visitor or label. Durable when it returns."""
         return await self.flow.join(visitor=visitor, label=label, params=params)
+
+    def language(self, token: str = "") -> Language:
+        """What a player speaks, or (without a token of one) the study."""
+        player = self.state.tokens.get(token)
+        if player is None:
+            return self.study.language_of(None)
+        record = self.state.player(player)
+        return self.study.language_of(record, record.app)
 
     async def visitor_token(self, visitor: str) -> str | None:
         """The token of the player that a visitor became, if they joined."""

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from promptgrimoire.authoring.language import Language
 from promptgrimoire.commands import TaskStepped
 from promptgrimoire.context import current
 from promptgrimoire.errors import AuthorError
@@ -88,6 +89,10 @@ class Tasks:
         encode(value)
         writing.assign(session, "external", {"of": label, "value": value})
         return value
+
+    def language(self, record: Record, app: str) -> Language:
+        """What a player speaks; for any other record, what the study does."""
+        return self._host.study.language_of(record, app)
 
     async def in_thread(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         """Call a blocking function in a thread: plain values in and out."""

@@ -6,18 +6,25 @@ import operator
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from promptgrimoire.state.translation import translated
+
 if TYPE_CHECKING:
     from promptgrimoire.state.records import Player
 
 
 class Condition:
-    """`_.score > 3`: something to be asked of each player. `_("text")` is the translation of a text."""
+    """`_.score > 3`: something to be asked of each player. `_("text")` is the text in a participant's language."""
 
     def __init__(self, ask: Callable[[Any], Any] | None = None) -> None:
         self._ask = ask or (lambda player: player)
 
-    def __call__(self, text: str) -> str:
-        return text
+    def __call__(self, text: str, plural: str | None = None, /, *, player: Player | None = None, **values: Any) -> str:
+        """The text in the language of the player for whom this code runs, or of `player`.
+
+        `_("{n} point", "{n} points", n=3)`: values stand in braces; with two texts, `n` decides on the form. At the top
+        level of a module the text is translated when it is shown.
+        """
+        return translated(text, plural, player, values)
 
     def __getattr__(self, name: str) -> Condition:
         if name.startswith("__"):

@@ -103,11 +103,11 @@ class Failures:
             )
         elif isinstance(error, JournalError):
             logger.error("Storage: %s", error)
-        response = self._pages.answer(
+        response = self._pages.told(
             request,
             "error.html",
             plain.status,
-            title=plain.title,
+            heading=plain.title,
             text=plain.text,
             reference=shown,
             retry=RETRY_AFTER if plain.status == MOMENT.status else 0,

@@ -1,9 +1,8 @@
-"""What a participant's page needs around the author's part of it: the client's addresses and texts, the app's files."""
+"""What a participant's page needs around the author's part of it: the client's addresses, the app's files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import MappingProxyType
 from typing import Any
 
 from promptgrimoire.authoring.pages import PageSpec
@@ -16,23 +15,6 @@ _EARLY = "grimoire/early.js"
 _FORMS = "forms/forms.js"
 _TIMEOUT = 60.0  # seconds until the client gives up a call, unless a live method of the page may take longer
 _FOR_EVER = 86_400.0  # for methods that have no deadline
-
-# Notices of the client, by the keys that static/grimoire/ reads.
-TEXTS = MappingProxyType(
-    {
-        "lost": "The connection is interrupted. What you do here is kept and sent as soon as it is back.",
-        "back": "The connection is back.",
-        "failed": "The server cannot be reached at the moment. Nothing is lost; please press the button again.",
-        "error": "Something did not work. This is not your fault. Please tell the person who runs the study.",
-        "takeover": "This study goes on in another tab or window, so this one is not up to date any more.",
-        "refused": "This study is already open in another tab or window. Please go on there.",
-        "gone": "This link does not lead anywhere any more. Please tell the person who runs the study.",
-        "version": "This page is out of date. Please load it again.",
-        "here": "Go on here",
-        "again": "Load again",
-        "close": "Close",
-    }
-)
 
 
 class PageAssets:
@@ -56,7 +38,7 @@ def page_frame(assets: Assets, limits: Limits | None = None) -> Callable[[PageSp
     def frame(spec: PageSpec, config: dict[str, Any]) -> dict[str, Any]:
         return {
             "assets": shared,
-            "page_config": {**config, "texts": dict(TEXTS), "limit": most, "timeout": _patience(spec)},
+            "page_config": {**config, "limit": most, "timeout": _patience(spec)},
             "appstatic": lambda path: f"/app-static/{spec.app}/{path}",
             "projectstatic": lambda path: f"/app-static/{spec.app}/{path}",
         }

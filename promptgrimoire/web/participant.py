@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from promptgrimoire.authoring.uploads import Upload
 from promptgrimoire.ids import new_secret
-from promptgrimoire.web.pages import ConsolePages, html_response
-from promptgrimoire.web.seam import Gateway
+from promptgrimoire.web.pages import ConsolePages, html_response, speaks
+from promptgrimoire.web.seam import Gateway, Host
 from promptgrimoire.web.security import refuse_foreign
+from promptgrimoire.web.uploads import read_submission
 
 COOKIE = "visitor"
 COOKIE_AGE = 365 * 24 * 3600  # seconds
@@ -38,11 +41,12 @@ class Participants:
     async def session_link(self, request: Request) -> Response:
         """GET of `/s/{session}/`: a page with a button; who has joined goes on where they were."""
         host = await self._gateway.host(request.path_params["session"])
+        speaks(request, host.language)
         visitor = visitor_of(request)
         token = await host.visitor_token(visitor) if visitor else None
         if token and not self._gateway.development:
             return _see_other(f"/p/{token}/")
-        response = self._pages.answer(
+        response = self._pages.told(
             request,
             "join.html",
             title=self._title(host.config),
@@ -61,6 +65,7 @@ class Participants:
         """
         refuse_foreign(request.scope)
         host = await self._gateway.host(request.path_params["session"])
+        speaks(request, host.language)
         form = await read_form(request)
         key = _first(form, "key")
         key = key if _SECRET.fullmatch(key) else new_secret()
@@ -78,10 +83,11 @@ class Participants:
         """GET of `/p/{token}/`: the page where this participant is."""
         token = request.path_params["token"]
         host = await self._gateway.host_of(token)
+        speaks(request, partial(host.language, token))
         rendering = await host.page(token)
         if rendering.kind == "page":
             return html_response(request, rendering.html, rendering.status)
-        return self._pages.answer(request, f"{rendering.kind}.html", rendering.status, reference=rendering.reference)
+        return self._pages.told(request, f"{rendering.kind}.html", rendering.status, reference=rendering.reference)
 
     async def submit(self, request: Request) -> Response:
         """POST of `/p/{token}/`: what the page's form says, then on to the next page.
@@ -91,7 +97,8 @@ class Participants:
         refuse_foreign(request.scope)
         token = request.path_params["token"]
         host = await self._gateway.host_of(token)
-        form = await read_form(request)
+        speaks(request, partial(host.language, token))
+        form, uploads = await _read_submission(request, host, token)
         if RETRY in form:
             await host.retry(token)
             return _see_other(f"/p/{token}/")
@@ -99,7 +106,7 @@ class Participants:
         if not stay.isascii() or not stay.isdigit() or len(stay) > 15 or not _SUBMISSION.fullmatch(submission):
             raise HTTPException(400)
         data = {name: values for name, values in form.items() if name not in (STAY, SUBMISSION)}
-        await host.submit(token, int(stay), submission, data)
+        await host.submit(token, int(stay), submission, data, uploads)
         return _see_other(f"/p/{token}/")
 
     def _title(self, app: str) -> str:
@@ -127,7 +134,18 @@ def set_visitor(request: Request, response: Response, visitor: str) -> None:
 async def read_form(request: Request) -> Mapping[str, list[str]]:
     """The text fields of a posted form, in order; kept with the request to be offered again (failures.py)."""
     form: FormData = await request.form(max_files=0, max_fields=10_000)
-    fields = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+    return _gathered(request, [(name, value) for name, value in form.multi_items() if isinstance(value, str)])
+
+
+async def _read_submission(
+    request: Request, host: Host, token: str
+) -> tuple[Mapping[str, list[str]], dict[str, Upload]]:
+    """The same, and the files among it, which are stored already."""
+    fields, uploads = await read_submission(request, host, token, STAY)
+    return _gathered(request, fields), uploads
+
+
+def _gathered(request: Request, fields: list[tuple[str, str]]) -> dict[str, list[str]]:
     request.scope["grimoire.form"] = fields
     gathered: dict[str, list[str]] = {}
     for name, value in fields:

@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from promptgrimoire.authoring.language import Language, Languages
+from promptgrimoire.authoring.uploads import Upload
 from promptgrimoire.errors import NotFound
 from promptgrimoire.ids import SessionId, new_secret, new_session_id, new_token, session_of
 from promptgrimoire.journal.base import Stream
+from promptgrimoire.journal.blobs import Blobs, Incoming, MemoryBlobs
 
 
 @dataclass
@@ -63,9 +66,17 @@ class FakeHost:
     labels: dict[str, str] = field(default_factory=dict)
     params: list[dict[str, str]] = field(default_factory=list)
     submissions: list[tuple[str, int, str, dict[str, list[str]]]] = field(default_factory=list)
+    uploads: list[dict[str, Upload]] = field(default_factory=list)
+    takes: dict[str, int] = field(default_factory=dict)  # fields for files, and how large these may be
+    blobs: Blobs = field(default_factory=MemoryBlobs)
     retried: list[str] = field(default_factory=list)
     shown: FakeRendering | None = None  # instead of the page
     failure: Exception | None = None
+
+    speaks: str = "en"
+
+    def language(self, token: str = "") -> Language:
+        return Languages().get(self.speaks)
 
     async def join(self, *, visitor: str = "", label: str = "", params: Mapping[str, str] | None = None) -> str:
         known = self.labels.get(label) or self.visitors.get(visitor)
@@ -101,8 +112,23 @@ class FakeHost:
             return self.shown
         return FakeRendering(PAGE.format(name=self._check(token).name) + "<!-- " + "long " * 300 + "-->")
 
-    async def submit(self, token: str, stay: int, submission: str, data: Mapping[str, list[str]]) -> None:
+    def upload_limits(self, token: str, stay: int | None) -> dict[str, int]:
         self._check(token)
+        return self.takes if stay in (None, 7) else {}
+
+    def incoming(self) -> Incoming:
+        return self.blobs.incoming()
+
+    async def submit(
+        self,
+        token: str,
+        stay: int,
+        submission: str,
+        data: Mapping[str, list[str]],
+        uploads: Mapping[str, Upload] | None = None,
+    ) -> None:
+        self._check(token)
+        self.uploads.append(dict(uploads or {}))
         self.submissions.append((token, stay, submission, dict(data)))
 
     async def retry(self, token: str) -> None:
