@@ -204,7 +204,7 @@ def _wrong_between(between: Between, items_are_right: bool) -> Iterator[str]:
     if not items_are_right:
         return
     free = between.items[: len(between.items) - len(between.named)]
-    contents = [repr(compiled([arm], lambda page: f"{page.__module__}.{page.__name__}")) for arm in free]
+    contents = [repr(compiled([arm], lambda page: str(id(page)))) for arm in free]
     if len(set(contents)) < len(contents):
         yield (
             "Between: two arms are the same; remove one, or name them, so that pages can ask which it is: "
