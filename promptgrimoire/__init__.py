@@ -28,6 +28,7 @@ from promptgrimoire.authoring.fields import (
     TextAreaField,
     Upload,
 )
+from promptgrimoire.authoring.draws import balanced, random_round
 from promptgrimoire.authoring.live import live
 from promptgrimoire.authoring.messages import (
     add_to_group,
@@ -106,6 +107,7 @@ __all__ = [
     "_",
     "add_to_group",
     "after",
+    "balanced",
     "create_group",
     "create_groups",
     "cu",
@@ -122,6 +124,7 @@ __all__ = [
     "others_in_group",
     "others_in_session",
     "players",
+    "random_round",
     "redirect",
     "reload",
     "rng",

@@ -29,6 +29,7 @@ from promptgrimoire.runtime.clock import Clock
 from promptgrimoire.runtime.deliveries import Deliveries
 from promptgrimoire.runtime.flow import Flow, Frame, Rendering
 from promptgrimoire.runtime.hooks import Attendance
+from promptgrimoire.runtime.plan import rounds_until
 from promptgrimoire.runtime.segments import Segments
 from promptgrimoire.runtime.tasks import Tasks
 from promptgrimoire.runtime.timers import Timers
@@ -110,6 +111,7 @@ class Host:
         self.attendance = Attendance(self)
         state.mover = self.flow.ask_to_move
         state.plan = self.flow.plan_of
+        state.rounds = lambda player: rounds_until(player._about.get("plan", ()), player.show_page)
 
     @property
     def config(self) -> str:

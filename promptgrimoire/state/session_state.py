@@ -54,6 +54,8 @@ class SessionState:
         self._defaults: dict[type[Record], dict[str, Any]] = {}
         self.mover: Callable[[Player, Any], None] | None = None  # what `player.show_page = …` does
         self.plan: Callable[[Player], list[str]] = lambda player: []
+        # the loop in which a player is or was last, its rounds so far, and whether further ones follow
+        self.rounds: Callable[[Player], tuple[str, list[int], bool]] = lambda player: ("", [], False)
         self.session: Session = self._make(SESSION_KEY)
         self.hidden = self.record(hidden(SESSION_KEY))
 
