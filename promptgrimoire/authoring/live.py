@@ -96,10 +96,6 @@ class LiveMethod:
         """
         return self.signature.parse(raw, resolve)
 
-    def call(self, page: type[Any], player: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """The method's value, or, where `is_async`, its coroutine."""
-        return self.function(page, player, *args, **kwargs)
-
     @property
     def where(self) -> str:
         return f"{self.file}:{self.line}"

@@ -65,10 +65,13 @@ class CallTable:
 
     def settle(self, done: int) -> None:
         """All calls up to `done` have settled in the browser."""
-        self.settled = max(self.settled, done)
-        if self.outcomes:
-            for n in [n for n in self.outcomes if n <= done]:
-                del self.outcomes[n]
+        if done > self.settled:
+            self.settled = done
+        outcomes = self.outcomes
+        if outcomes:
+            for n in tuple(outcomes):
+                if n <= done:
+                    del outcomes[n]
 
     def resume(self, pending: list[int], next: int) -> None:
         """A document said hello: `pending` have not settled, all other calls below `next` have."""

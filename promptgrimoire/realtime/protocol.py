@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -188,13 +189,10 @@ class CloseCode:
     HELLO = 4001  # the first message was not a hello, or none came in time
 
 
-_decoder: msgspec.json.Decoder[Incoming] = msgspec.json.Decoder(Incoming)
-_encoder = msgspec.json.Encoder(decimal_format="number")
+decode: Callable[[str | bytes], Incoming] = msgspec.json.Decoder(Incoming).decode
+"""Raises msgspec.ValidationError or msgspec.DecodeError with a path (`$.args: ...`)."""
 
-
-def decode(text: str | bytes) -> Incoming:
-    """Raises msgspec.ValidationError or msgspec.DecodeError with a path (`$.args: ...`)."""
-    return _decoder.decode(text)
+encode: Callable[[Frame | Outgoing], bytes] = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def salvage(text: str | bytes) -> Call | None:
@@ -240,24 +238,11 @@ def too_deep(text: str | bytes) -> bool:
     return False
 
 
-def encode(message: Frame | Outgoing) -> bytes:
-    return _encoder.encode(message)
-
-
 class FrameText(str):
     """The text of one frame. What goes over the wire is made once, whoever gets it."""
 
-    __slots__ = ("_on_wire",)
-    _on_wire: bytes
-
-    @property
-    def on_wire(self) -> bytes:
-        """As an unmasked websocket text frame (RFC 6455, 5.2)."""
-        try:
-            return self._on_wire
-        except AttributeError:
-            self._on_wire = _on_wire(self.encode())
-            return self._on_wire
+    __slots__ = ("on_wire",)
+    on_wire: bytes  # as an unmasked websocket text frame (RFC 6455, 5.2)
 
 
 def _on_wire(payload: bytes) -> bytes:
@@ -273,5 +258,5 @@ def frame(seq: int, messages: list[bytes]) -> FrameText:
     """The text of one frame from messages that are already encoded."""
     payload = b'{"seq":%d,"messages":[%b]}' % (seq, messages[0] if len(messages) == 1 else b",".join(messages))
     text = FrameText(payload, "utf-8")
-    text._on_wire = _on_wire(payload)
+    text.on_wire = _on_wire(payload)
     return text

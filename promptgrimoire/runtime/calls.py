@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from contextvars import Context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -254,11 +255,12 @@ class Calls:
         """Run a live method whose arguments have been checked."""
         positional, named = arguments
         page = self._host.study.pages[player._about["page"]].page
+        function = partial(method.function, page, player, *positional, **named)
         if method.is_async:
             on_task = run.on_task if isinstance(run, CallRun) else None
-            self._host.start(method.call(page, player, positional, named), run, on_task)
+            self._host.start(function(), run, on_task)
         else:
-            self._host.step(lambda: method.call(page, player, positional, named), run)
+            self._host.step(function, run)
 
     def leave(self, player: int, run: object) -> None:
         """The running call has ended; the next one starts, in a turn of the loop of its own where many wait."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -46,21 +47,17 @@ class Delivery:
         replying = self.replying
         for documents, text, messages in self.batches:
             for document in documents:
+                sink = document.sink
                 if document is replying:
                     self.replying = None
-                    self._send(document, frame(seq, [*messages, self.reply]), seq)
-                    continue
-                sink = document.sink
-                if sink is not None and document.sent < seq:
+                    if sink is not None:
+                        document.sent = max(document.sent, seq)
+                        sink.send(frame(seq, [*messages, self.reply]))
+                elif sink is not None and document.sent < seq:
                     document.sent = seq
                     sink.send(text)
         if self.replying is not None:
-            self._send(self.replying, frame(seq, [self.reply]), 0)
-
-    def _send(self, document: Document, text: FrameText, seq: int) -> None:
-        if document.sink is not None:
-            document.sent = max(document.sent, seq)
-            document.sink.send(text)
+            _reply(seq, self.replying, self.reply)
 
 
 class Deliveries:
@@ -90,17 +87,17 @@ class Deliveries:
 
     def committed(
         self, seq: int, sends: list[Send], texts: list[bytes], answering: tuple[Document, bytes] | None
-    ) -> Delivery:
+    ) -> Callable[[], None]:
         """Put an entry's messages into the outboxes; gives what to send once it is durable.
 
         `answering` is the document whose call has ended with this entry, and the reply: it goes after the events, in
         their frame.
         """
+        if not sends and answering is not None:
+            return partial(_reply, seq, *answering)
         delivery = Delivery(seq)
         if answering is not None:
             delivery.replying, delivery.reply = answering
-        if not sends:
-            return delivery
         if len(sends) == 1:
             documents = self._recipients(sends[0])
             messages = [self._message(seq, 0, sends[0], texts[0])]
@@ -116,7 +113,7 @@ class Deliveries:
                 alike.setdefault(tuple(map(id, messages)), ([], messages))[0].append(document)
             for documents, messages in alike.values():
                 self._post(delivery, documents, messages)
-        return delivery
+        return delivery.go
 
     def _post(self, delivery: Delivery, documents: list[Document], messages: list[bytes]) -> None:
         text = frame(delivery.seq, messages)
@@ -418,6 +415,11 @@ def _late(hello: Hello, table: CallTable, sink: Sink) -> bool:
         return False
     sink.close(CloseCode.TAKEOVER, "this document has a newer connection")
     return True
+
+
+def _reply(seq: int, document: Document, message: bytes) -> None:
+    if document.sink is not None:
+        document.sink.send(frame(seq, [message]))
 
 
 def event_message(send: Send, text: bytes, keep: str) -> bytes:

@@ -237,7 +237,7 @@ class Host:
                 self.snapshot_at = inf
                 asyncio.get_running_loop().call_soon(self.on_growth, context=Context())
             if sends or answering is not None:
-                self._untold.append((seq, self.deliveries.committed(seq, sends, texts, answering).go))
+                self._untold.append((seq, self.deliveries.committed(seq, sends, texts, answering)))
         for notice, data in volatile:
             self.tell_function(self.deliveries.volatile(notice, data))
         if transaction.begun:
