@@ -55,10 +55,9 @@ class SqliteJournal(Journal):
         self._writer: Writer | None = None
         self._known: set[str] = set()  # streams that the file may have
         self._tails: dict[str, int] = {}  # seq of the last row appended to each stream that was loaded or begun
-        self._rows_waiting = 0
-        self._bytes_waiting = 0
         self._appended = 0  # rows ever taken
         self._settled = 0  # of these, stored or failed
+        self._bytes_waiting = 0  # of the others
         self._flushes: list[tuple[int, asyncio.Future[None]]] = []
         self._changing = asyncio.Lock()  # two sessions may ask for revival at once, and closing may come in between
 
@@ -82,13 +81,12 @@ class SqliteJournal(Journal):
             or row.seq != tail + 1
             or self._failure is not None
             or self._state != "open"
-            or self._rows_waiting >= self._max_rows
+            or self._appended - self._settled >= self._max_rows
             or self._bytes_waiting + size > self._max_bytes
             or self._writer is None
         ):
             self._check_append(row, size)
         self._tails[row.stream] = row.seq
-        self._rows_waiting += 1
         self._bytes_waiting += size
         self._appended += 1
         assert self._writer is not None
@@ -229,7 +227,6 @@ class SqliteJournal(Journal):
             await future
 
     def _settle(self, count: int, size: int) -> None:
-        self._rows_waiting -= count
         self._bytes_waiting -= size
         self._settled += count
         if self._flushes:
@@ -242,10 +239,11 @@ class SqliteJournal(Journal):
         """The slow way of `append`: says what is wrong, or that this is the first row of a new stream."""
         self._check_writable()
         # One that is larger than all that may wait is taken where nothing waits: else it could never be stored.
-        full = self._rows_waiting > 0 and self._bytes_waiting + size > self._max_bytes
-        if self._rows_waiting >= self._max_rows or full:
+        waiting = self._appended - self._settled
+        full = waiting > 0 and self._bytes_waiting + size > self._max_bytes
+        if waiting >= self._max_rows or full:
             raise JournalUnavailable(
-                f"{self.path}: {self._rows_waiting} entries with {self._bytes_waiting} bytes wait for the disk, more"
+                f"{self.path}: {waiting} entries with {self._bytes_waiting} bytes wait for the disk, more"
                 f" than {self._max_rows} entries or {self._max_bytes} bytes are not taken; the disk is too slow"
             )
         tail = self._tails.get(row.stream)

@@ -249,7 +249,8 @@ class Tables:
             for _, (stream, seq, text, values, salt, digest, _), _, _ in part:
                 parameters += (numbers[stream], seq, text.decode(), values.decode(), bytearray(salt), bytearray(digest))
                 size += len(text) + len(values)
-            self._connection.execute(_INSERTS[len(part)], parameters)
+            # `executemany` does not ask for the last row's number, and so gives up the interpreter once less.
+            self._connection.executemany(_INSERTS[len(part)], [parameters])
         self._frames += 2 + size // _PAGE
 
     def _save_piece(

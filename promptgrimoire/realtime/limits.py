@@ -20,7 +20,9 @@ class Bucket:
         self._since = now
         left = self._left
         if elapsed > 0:
-            left = min(self._burst, left + elapsed * self._rate)
+            left += elapsed * self._rate
+            if left > self._burst:
+                left = self._burst
         if left < 1:
             self._left = left
             return False
