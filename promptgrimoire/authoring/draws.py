@@ -29,11 +29,6 @@ def balanced(player: Any, options: Any, *, within: Any = None) -> Any:
             f'balanced(player, options): expected a list of options, as in ["control", "gain"], found {options!r}'
         )
     fields = [within] if isinstance(within, str) else list(within or ())
-    for field in fields:
-        if not isinstance(field, str) or not hasattr(player, field):
-            raise AuthorError(
-                f"balanced(…, within={within!r}): {player!r} has no field {field!r}; set it before drawing"
-            )
     state = player._state
     statement = f"{state.lines.here()} {encode(list(options)).decode()}"
     private = state.record(hidden(player._key))
@@ -47,15 +42,18 @@ def balanced(player: Any, options: Any, *, within: Any = None) -> Any:
 def draw_balanced(player: Player, key: str, count: int, within: Sequence[str] = ()) -> int:
     """One of `count` numbers from 0, at random among those that were drawn least often so far under this key.
 
-    `within` names fields of the player; draws with other values of these count apart (a field that was never set
-    counts as None). Part of the open transaction: undone with it.
+    `within` names fields of the player; draws with other values of these count apart. Part of the open transaction:
+    undone with it. Raises AuthorError where the player has no such field.
     """
+    for field in within:
+        if not isinstance(field, str) or not hasattr(player, field):
+            raise AuthorError(f"drawing within {field!r}: {player!r} has no such field; set it before")
     state = player._state
     record = state.hidden
     if "arms" not in record._fields:
         state.writing().assign(record, "arms", {})
     if within:
-        key = f"{key} {encode([player.get(field) for field in within]).decode()}"
+        key = f"{key} {encode([getattr(player, field) for field in within]).decode()}"
     counts = list(record._fields["arms"].get(key, ()))
     counts += [0] * (count - len(counts))  # the code may have got a further arm since
     fewest = min(counts[:count])

@@ -125,7 +125,7 @@ def test_options_that_are_no_list_are_refused(options: Any, says: str) -> None:
 
 def test_within_a_field_that_is_not_there() -> None:
     _, (player,) = session()
-    with pytest.raises(AuthorError, match="has no field 'gander'; set it before drawing"):
+    with pytest.raises(AuthorError, match=r"drawing within 'gander': .* has no such field; set it before"):
         balanced(player, ["a", "b"], within="gander")
 
 
