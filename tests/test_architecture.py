@@ -33,7 +33,7 @@ AUTHOR_CODE = (
     "runtime.activities:Run.raised",
     "runtime.call_runs:CallRun.fail",
     "runtime.calls:Calls._execute",
-    "runtime.flow:Flow.page",
+    "runtime.rendering:Renderings._page",
     "runtime.generators:run_generator",
     "runtime.segments:Segments._call",
     "runtime.segments:_Stepped.advance",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from promptgrimoire.errors import AuthorError
+from promptgrimoire.ids import hidden
 from promptgrimoire.state.players import Players
 from promptgrimoire.state.records import Group, Player, Record, Session
 from promptgrimoire.state.values import to_browser
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from promptgrimoire.state.session_state import SessionState
 
 Recipients = Any  # a player, a group, a session, or any iterable of players
+THE_END: Final = object()  # where move_to_end leads
 
 
 class Notice:
@@ -188,10 +190,10 @@ def _where(where: Any, player: Player | None) -> tuple[str, int] | None:
     if isinstance(where, int) and not isinstance(where, bool):
         if player is None:
             raise AuthorError(f"where={where}: no recipient, so no plan in which that index means a page")
-        plan = player.page_order
-        if not 0 <= where < len(plan):
-            raise AuthorError(f"where={where}: expected an index from 0 to {len(plan) - 1}")
-        return plan[where], round
+        place = player._state.place(player, where)
+        if place is None:
+            raise AuthorError(f"where={where}: no page stands at that position of {player!r}'s plan")
+        return place
     spec = getattr(where, "__grimoire__", None)
     if spec is None:
         raise AuthorError(f"where: expected a page class, an index of page_order, or ... for any page, found {where!r}")
@@ -279,14 +281,23 @@ def _members(session: Any, members: Any) -> tuple[SessionState, list[Player]]:
 def move_to_page(player: Any, page: Any) -> None:
     """Move a player to a page of their plan (class, name or 0-based index), once this transaction is durable.
 
-    Among several matches the next one ahead.
+    Among several matches the next one ahead. In a hook of a page, it beats the natural advance.
     """
     setattr(_of(player), "show_page", page)  # noqa: B010 - a property for reading; the assignment is the record's
 
 
 def move_to_end(player: Any) -> None:
     """Move a player behind the last page."""
-    move_to_page(player, len(_of(player).page_order))
+    move_to_page(player, THE_END)
+
+
+def finish(player: Any, completion: str = "completed") -> None:
+    """Move a player to the end, and say how they got there: `player.completion`, such as "screened_out"."""
+    if not isinstance(completion, str) or not completion:
+        raise AuthorError(f'finish(player, completion): expected a text, as in "screened_out", found {completion!r}')
+    of = _of(player)
+    of._state.writing().assign(of._state.record(hidden(of._key)), "completion", completion)
+    move_to_end(of)
 
 
 def reload(player: Any) -> None:
@@ -315,6 +326,7 @@ __all__ = [
     "add_to_group",
     "create_group",
     "create_groups",
+    "finish",
     "move_to_end",
     "move_to_page",
     "notify",

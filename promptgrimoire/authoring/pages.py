@@ -7,7 +7,7 @@ carries as `page.__grimoire__`. Never runs the flow (runtime.flow does) and neve
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any, ClassVar
@@ -79,6 +79,17 @@ class PlayerContext:
 
     def __init__(self, player: Any) -> None:
         self.player = player
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """The request that led a player to a page, as `early` gets it. Frozen, and stored nowhere."""
+
+    method: str
+    path: str
+    params: Mapping[str, str]  # of the address
+    headers: Mapping[str, str]  # names in lower case; without cookies
+    client: str  # the address it came from
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +177,16 @@ class PageSpec:
     file: str
     line: int
     settings: dict[str, Any] = field(default_factory=dict)  # attributes that act from the next version on
+
+    @property
+    def is_logic(self) -> bool:
+        """Whether this is a NoshowPage."""
+        return issubclass(self.page, NoshowPage)
+
+    @property
+    def waits(self) -> bool:
+        """Whether this is a wait page: what releases its players is not a submission."""
+        return issubclass(self.page, GroupCreatingWait | SynchronizingWait)
 
     def call(self, hook: str, *arguments: Any, **optional: Any) -> Any:
         """The value (or coroutine) of a hook; None where the page does not define it."""

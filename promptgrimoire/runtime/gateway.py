@@ -17,11 +17,11 @@ from promptgrimoire.journal.base import Description, Journal, Stream
 from promptgrimoire.journal.entries import Chain, Entry
 from promptgrimoire.runtime.activities import Awaited
 from promptgrimoire.runtime.clock import Clock
-from promptgrimoire.runtime.flow import Frame
 from promptgrimoire.runtime.history import History
 from promptgrimoire.runtime.hooks import call_hooks
 from promptgrimoire.runtime.host import Host, Surroundings
 from promptgrimoire.runtime.recovery import Rebuilt, Snapshots, rebuild
+from promptgrimoire.runtime.rendering import Frame
 from promptgrimoire.runtime.segments import Segments
 from promptgrimoire.runtime.tracebacks import is_author
 from promptgrimoire.runtime.versions import Experiments
@@ -175,7 +175,7 @@ class Gateway:
         self._snapshots[state.id] = Snapshots(host)
         await host.durable()
         for _ in range(players):
-            await host.flow.join()
+            await host.join()
         return host
 
     async def _abandon(self, host: Host) -> None:
@@ -237,9 +237,7 @@ class Gateway:
             if isinstance(run.error, JournalError):
                 host.failed(run.error)
                 raise run.error
-        for player in host.state.everybody:
-            if host.flow.private(player.id)._fields.get("moving") is not None:
-                host.flow.go_on(player)
+        host.flow.restored()
         host.timers.plan()
 
     async def _server_secret(self) -> str:

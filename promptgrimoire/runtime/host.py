@@ -27,10 +27,11 @@ from promptgrimoire.runtime.activities import Awaited, Run
 from promptgrimoire.runtime.calls import Calls
 from promptgrimoire.runtime.clock import Clock
 from promptgrimoire.runtime.deliveries import Deliveries
-from promptgrimoire.runtime.flow import Flow, Frame, Rendering
+from promptgrimoire.runtime.flow import Flow
 from promptgrimoire.runtime.hooks import Attendance
 from promptgrimoire.runtime.plan import rounds_until
 from promptgrimoire.runtime.segments import Segments
+from promptgrimoire.runtime.rendering import Frame, Rendering
 from promptgrimoire.runtime.tasks import Tasks
 from promptgrimoire.runtime.timers import Timers
 from promptgrimoire.runtime.watchdog import Watchdog
@@ -43,7 +44,9 @@ if TYPE_CHECKING:
     from promptgrimoire.authoring.study import Study
 
 log = logging.getLogger("promptgrimoire.host")
+    from promptgrimoire.authoring.pages import PageRequest
 _ERRORS_KEPT = 100
+    from promptgrimoire.authoring.uploads import Upload
 
 
 class Surroundings:
@@ -109,8 +112,10 @@ class Host:
         self.timers = Timers(self)
         self.tasks = Tasks(self)
         self.attendance = Attendance(self)
+        self.waiting = Waiting(self)
         state.mover = self.flow.ask_to_move
-        state.plan = self.flow.plan_of
+        state.plan = self.flow.route.names
+        state.place = self.flow.place_of
         state.rounds = lambda player: rounds_until(player._about.get("plan", ()), player.show_page)
 
     @property
@@ -120,9 +125,16 @@ class Host:
 
     # ---------------------------------------------------------------- for participants
 
-    async def join(self, *, visitor: str = "", label: str = "", params: Mapping[str, str] | None = None) -> str:
+    async def join(
+        self,
+        *,
+        visitor: str = "",
+        label: str = "",
+        params: Mapping[str, str] | None = None,
+        request: PageRequest | None = None,
+    ) -> str:
         """A player's token; the same for the same visitor or label. Durable when it returns."""
-        return await self.flow.join(visitor=visitor, label=label, params=params)
+        return await self.flow.joining.join(visitor, label, params, request)
 
     def language(self, token: str = "") -> Language:
         """What a player speaks, or (without a token of one) the study."""
@@ -146,17 +158,25 @@ class Host:
         ]
 
     async def page(self, token: str) -> Rendering:
-        """What this player is to see now; see `Flow.page`. Raises NotFound."""
-        return await self.flow.page(self._player(token), self.around.frame)
+        """What this player is to see now; see `Renderings.page`. Raises NotFound."""
+        return await self.flow.renderings.page(self._player(token), self.around.frame)
 
-    async def submit(self, token: str, stay: int, submission: str, data: Mapping[str, list[str]]) -> None:
-        """Leave the page of that stay, once. Durable when it returns. Raises NotFound.
+    async def submit(
+        self,
+        token: str,
+        stay: int,
+        submission: str,
+        data: Mapping[str, list[str]],
+        uploads: Mapping[str, Upload] | None = None,
+        request: PageRequest | None = None,
+    ) -> Rendering | None:
+        """Leave the page of that stay, once; see `Flow.submit`. Durable when it returns. Raises NotFound, Refused.
 
-        `submission` is the id that the browser gave it; the journal keeps it.
+        `submission` is the id that the browser gave it: repeated, it gets the same answer and runs nothing again.
         """
-        await self.flow.submit(self._player(token), stay, submission, data)
+        return await self.flow.submit(self._player(token), stay, submission, data, uploads, request)
 
-    async def retry(self, token: str) -> None:
+    async def retry(self, token: str, request: PageRequest | None = None) -> None:
         """Enter the page again that could not be entered. Raises NotFound."""
         await self.flow.retry(self._player(token))
 

@@ -34,6 +34,8 @@ BUILT_IN = frozenset(
         "app",
         "config",
         "round",
+        "round_nested",
+        "completion",
         "online",
         "params",
         "settings",
@@ -98,6 +100,10 @@ class PlayerFields(_Declared):
         @property
         def round(self) -> int: ...
         @property
+        def round_nested(self) -> list[int]: ...
+        @property
+        def completion(self) -> str: ...
+        @property
         def online(self) -> bool: ...
         @property
         def params(self) -> Mapping[str, str]: ...
@@ -150,7 +156,7 @@ def declared_defaults(declaration: type[_Declared]) -> dict[str, Any]:
     return {name: getattr(declaration, name) for name in declared_fields(declaration) if hasattr(declaration, name)}
 
 
-_ALWAYS = frozenset({"payoff", "treatment", "completion"})
+_ALWAYS = frozenset({"payoff", "treatment"})
 
 
 def check_declared(declared: dict[str, Any], record: Record, name: str, value: Any) -> None:

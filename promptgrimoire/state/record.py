@@ -111,9 +111,9 @@ class Record(Reference):
         A field that was not written there is missing. `strict` is accepted: it is how this always works.
         """
         found: dict[str, Any] = {}
-        for name, value in self._fields.items():
-            if _fits(self._written[name], app, round):
-                found[name] = value
+        for name in dict.fromkeys((*self._fields, *self._pages)):  # a new round may have taken the field away
+            if name in self._fields and _fits(self._written[name], app, round):
+                found[name] = self._fields[name]
                 continue
             for then_app, then_round, text in reversed(self._pages.get(name, ())):
                 if _fits((then_app, then_round), app, round):
@@ -248,7 +248,12 @@ def _built_ins(kind: type[Record]) -> list[str]:
 def _why_read_only(record: Record, name: str) -> str:
     if name.startswith("_"):
         return f"{record!r}: names that start with an underscore are the framework's: found '{name}'"
-    mend = {"group": "create_group or add_to_group", "round": "Rounds in page_order", "app": "page_order"}.get(name)
+    mend = {
+        "group": "create_group or add_to_group",
+        "round": "Rounds in page_order",
+        "app": "page_order",
+        "completion": "finish(player, …)",
+    }.get(name)
     return f"'{name}' of {record!r} is built in and cannot be assigned" + (
         f"; use {mend}" if mend else f"; choose another name, such as 'participant_{name}'"
     )

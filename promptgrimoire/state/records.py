@@ -158,6 +158,16 @@ class Player(Record):
         return found
 
     @property
+    def round_nested(self) -> list[int]:
+        """The round at each level, outermost first; [] outside rounds. `round` counts through all of them."""
+        return list(self._about.get("levels", ()))
+
+    @property
+    def completion(self) -> str:
+        """How the player reached the end: "completed", or what `finish` said; "" before."""
+        return str(self._about.get("completion", ""))
+
+    @property
     def session(self) -> Session:
         return self._state.session
 

@@ -56,6 +56,7 @@ class SessionState:
         self.plan: Callable[[Player], list[str]] = lambda player: []
         # the loop in which a player is or was last, its rounds so far, and whether further ones follow
         self.rounds: Callable[[Player], tuple[str, list[int], bool]] = lambda player: ("", [], False)
+        self.place: Callable[[Player, int], tuple[str, int] | None] = lambda player, position: None
         self.session: Session = self._make(SESSION_KEY)
         self.hidden = self.record(hidden(SESSION_KEY))
 

@@ -24,9 +24,9 @@ from promptgrimoire.errors import JournalUnavailable
 from promptgrimoire.journal.base import Journal
 from promptgrimoire.journal.memory import MemoryJournal
 from promptgrimoire.realtime.protocol import Adopted, Call, Handled, Hello
-from promptgrimoire.runtime.flow import Rendering
 from promptgrimoire.runtime.gateway import Gateway
 from promptgrimoire.runtime.host import Host
+from promptgrimoire.runtime.rendering import Rendering
 from promptgrimoire.runtime.versions import Experiments
 from promptgrimoire.settings import Settings
 from promptgrimoire.state.records import Player
@@ -174,7 +174,7 @@ class Server:
 
     async def page(self, id: int = 1) -> Rendering:
         host = await self.host()
-        rendering = asyncio.ensure_future(host.flow.page(host.state.player(id), self._frame))
+        rendering = asyncio.ensure_future(host.flow.renderings.page(host.state.player(id), self._frame))
         for _ in range(50):
             await settle(2)
             if rendering.done():

@@ -92,7 +92,7 @@ async def held_up(server: Server, action: Callable[[], Awaitable[Any]]) -> Any:
 async def test_answers_wait_for_the_disk(serve: Serve, what: str) -> None:
     server = await serve(LAB)
     host = await server.host()
-    await host.flow.join(visitor="somebody")
+    await host.join(visitor="somebody")
     player = host.state.player(1)
     token = host._token(1)
     browser = server.browser(1)

@@ -1,0 +1,160 @@
+"""What a participant gets to see: the page where they are, with its form; or that there is nothing to see yet.
+
+Rendering may write (authors do so in templatevars) but runs no once-hook and moves nobody. Knows nothing of HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from promptgrimoire.authoring.pages import PageSpec
+from promptgrimoire.authoring.templates import render
+from promptgrimoire.authoring.translate_tag import language_names
+from promptgrimoire.commands import Rendered
+from promptgrimoire.errors import AuthorError, JournalError
+from promptgrimoire.state.values import to_browser
+
+if TYPE_CHECKING:
+    from promptgrimoire.authoring.forms import Form
+    from promptgrimoire.runtime.host import Host
+    from promptgrimoire.runtime.page_forms import Posted
+    from promptgrimoire.state.records import Player
+
+Frame = Callable[[PageSpec, dict[str, Any]], dict[str, Any]]
+Forming = Callable[[], Awaitable["Form"]]
+Kind = Literal["page", "end", "held", "moment"]
+REFUSED = 422  # status of a page whose submission was refused
+_PATIENCE = 1.0  # seconds that a page is waited for before "one moment" is shown instead
+
+
+class Rendering(msgspec.Struct, frozen=True):
+    """What a participant gets to see. `html` is filled for kind "page"; the web has pages of its own for the others."""
+
+    kind: Kind
+    html: str = ""
+    status: int = 200
+    reference: str = ""
+
+
+class Renderings:
+    """The pages of one session's players, as HTML."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    async def page(self, player: Player, frame: Frame) -> Rendering:
+        """The player's page, as of now; everything that it shows is durable when this returns.
+
+        `frame(spec, config)` gives what Base.html needs beside the author's names.
+        """
+        host, flow = self._host, self._host.flow
+        fields = flow.private(player.id)._fields
+        flow.go_on(player)
+        run = flow.under_way(player)
+        if run is not None and run.waiter is not None:
+            await host.wait(run.waiter, _PATIENCE)
+        if fields.get("held"):
+            held = Rendering("held", status=500, reference=fields["held"])
+            await host.durable()
+            return held
+        if flow.under_way(player) is not None or fields.get("moving") is not None:
+            await host.durable()
+            return Rendering("moment")
+        spec = flow.page_of(player)
+        if spec is None:
+            gone = bool(fields.get("page"))
+            await host.durable()
+            return Rendering("held", status=500) if gone else Rendering("end")
+        return await self._page(player, spec, frame, partial(flow.forms.form, player, spec))
+
+    async def refused(
+        self, player: Player, spec: PageSpec, posted: Posted, errors: Mapping[str, list[str]], frame: Frame
+    ) -> Rendering:
+        """The page again as the answer to a submission: with what was posted, and what is wrong with it."""
+
+        async def form() -> Form:
+            found = await self._host.flow.forms.form(player, spec)
+            if not found.check(posted.data, posted.uploads).errors:
+                found.refuse({name: texts for name, texts in errors.items() if not name or name in found})
+            return found
+
+        return await self._page(player, spec, frame, form, REFUSED)
+
+    async def _page(self, player: Player, spec: PageSpec, frame: Frame, form: Forming, status: int = 200) -> Rendering:
+        host = self._host
+        stay, base = player._about["stay"], host.chain.seq
+        rendering = self._render(player, spec, stay, base, frame, form)
+        try:
+            html = await host.perform(Rendered(player.id, stay), player, f"{spec.key}.templatevars", rendering)
+        except JournalError:
+            raise
+        except Exception as error:
+            await host.durable()
+            return Rendering("held", status=500, reference=getattr(error, "reference", ""))
+        host.attendance.delivered(player.id)
+        await host.durable()
+        return Rendering("page", html, status)
+
+    async def _render(
+        self, player: Player, spec: PageSpec, stay: int, base: int, frame: Frame, forming: Forming
+    ) -> str:
+        host = self._host
+        app = host.study.app(spec.app)
+        form = await forming()
+        language = host.study.language_of(player, spec.app)
+        names: dict[str, Any] = {}
+        variables: dict[str, Any] = {}
+        for hook, into in (("templatevars", names), ("jsvars", variables)):
+            found = spec.call(hook, player)
+            if hook in spec.hooks and spec.hooks[hook].is_async:
+                found = await found
+            if found is not None:
+                if not isinstance(found, Mapping):
+                    raise AuthorError(f"{spec.key}.{hook}: expected a dict, found {type(found).__name__}")
+                into.update(found)
+        if app.export:
+            variables.setdefault("C", dict(app.export))
+        about = player._about
+        config = {
+            "version": 1,
+            "player": f"{host.id}.{player.id}",
+            "stay": stay,
+            "base": base,
+            "live": f"/p/{about['token']}/live",
+            "vars": msgspec.json.decode(to_browser(variables)),
+            "tabs": spec.tabs,
+            "texts": language.client,
+            "words": language.known(spec.template.script_texts) if spec.template is not None else {},
+        }
+        shown: Any = player if app.context_class is None else _WithContext(player, app.context_class(player))
+        context = {
+            **form.context(),
+            **frame(spec, config),
+            "player": shown,
+            "session": player.session,
+            "group": player.group,
+            "page": spec.page,
+            "app": app.name,
+            "C": app.constants,
+            "settings": player.session.settings,
+            "title": spec.title,
+            **language_names(language),
+            "back": bool(spec.settings.get("allow_back")) and len(about.get("trail", ())) > 1,
+            **names,
+        }
+        return render(spec, context)
+
+
+class _WithContext:
+    """A player in a template, with `player.context`."""
+
+    def __init__(self, player: Player, context: Any) -> None:
+        self.context = context
+        self._player = player
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._player, name)
