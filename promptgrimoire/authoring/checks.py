@@ -9,9 +9,10 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jinja2
@@ -20,7 +21,16 @@ from promptgrimoire.authoring import field_checks
 from promptgrimoire.authoring.arguments import Arguments, CannotValidate
 from promptgrimoire.authoring.live import LiveMethod, LiveOptions, never_waits, options_of, without_waiting
 from promptgrimoire.authoring.loading import Place
-from promptgrimoire.authoring.pages import BUILT_IN_PAGES, HOOK_KINDS, Hook, HookKind, Page, PageSpec, plain_function
+from promptgrimoire.authoring.pages import (
+    BUILT_IN_PAGES,
+    HOOK_KINDS,
+    Hook,
+    HookKind,
+    NoshowPage,
+    Page,
+    PageSpec,
+    plain_function,
+)
 from promptgrimoire.authoring.schedule import interval_of
 from promptgrimoire.authoring.source import Source
 from promptgrimoire.authoring.templates import ALWAYS, OWN_TEMPLATES, PageTemplate, Templates
@@ -28,6 +38,14 @@ from promptgrimoire.authoring.vocabulary import ATTRIBUTES, MODULE_HOOKS, OTREE_
 
 _INVOKE = re.compile(r"""\b(?:grimoire|uproot)\.(?:invoke|send)\(\s*["'](\w+)["']""")
 _NEXT_VERSION = "comes with the next version; remove it until then"
+_OF_LOGIC = ("before_always_once", "after_always_once")  # the hooks of a NoshowPage
+_OF_SHOWN: Mapping[str, str] = MappingProxyType(
+    {
+        "before_once": "rename it to before_always_once",
+        "after_once": "rename it to after_always_once",
+        "show": "write the condition into before_always_once",
+    }
+)
 
 
 class Report:
@@ -227,9 +245,9 @@ def _attribute(member: _Member, report: Report) -> Any:
         for field, problem in field_checks.field_problems(value):
             line = field_checks.field_line(source.tree if source else None, member.owner.__name__, field)
             report.error(f"{member.file}:{line or member.line}", f"{member.full}: {problem}")
-    elif name in ("allow_back", "timeout", "live_inputs") and value:
+    elif name in ("timeout", "live_inputs") and value:
         report.error(member.at, f"{member.full}: {_NEXT_VERSION}")
-    elif name in ("keep_values", "stealth_fields", "live_fields") and value:
+    elif name == "live_fields" and value:
         report.warn(member.at, f"{member.full} has no effect yet: it comes with a later version")
     return value
 
@@ -240,7 +258,12 @@ def _attribute(member: _Member, report: Report) -> Any:
 def page_spec(page: type[Page], app: str, templates: Templates, report: Report) -> PageSpec:
     """What the runtime needs to know of a page that is shown; also kept as `page.__grimoire__`."""
     hooks, live, settings = check_page(page, report)
-    template, heading = _template(page, settings.get("template"), templates, report, live, hooks)
+    template: PageTemplate | None = None
+    heading = ""
+    if issubclass(page, NoshowPage):
+        _check_logic(page, [*hooks, *live, *settings], report)
+    else:
+        template, heading = _template(page, settings.get("template"), templates, report, live, hooks)
     name = page.__name__
     title = settings.get("title") or heading or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
     file, line = report.where(page)
@@ -248,6 +271,17 @@ def page_spec(page: type[Page], app: str, templates: Templates, report: Report) 
     spec = PageSpec(name, f"{app}/{name}", app, title, page, hooks, live, template, tabs, file, line, settings)
     page.__grimoire__ = spec
     return spec
+
+
+def _check_logic(page: type[Page], members: list[str], report: Report) -> None:
+    """What a page that is never shown has no use for would be ignored."""
+    for name in members:
+        if name in _OF_LOGIC:
+            continue
+        owner = next(one for one in authors_classes(page) if name in vars(one))
+        file, line = report.where(owner, name)
+        mend = _OF_SHOWN.get(name, f"move it to a page that is shown; a NoshowPage has {' and '.join(_OF_LOGIC)}")
+        report.error(f"{file}:{line}", f"{owner.__name__}.{name}: a NoshowPage is never shown; {mend}")
 
 
 def _template(

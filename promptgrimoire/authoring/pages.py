@@ -31,7 +31,7 @@ class Page:
         None  # "Counter.html", "market/Counter.html", "Counter.md"; None: <PageName>.html, .md or the docstring
     )
     title: Any = None  # text of the browser's tab
-    fields: Any = {}  # noqa: RUF012  # form fields; comes with the next version
+    fields: Any = {}  # noqa: RUF012  # by name, as in dict(age=IntegerField(label="Age"))
     allow_back: Any = False
     timeout: Any = None  # seconds
     keep_values: Any = False
@@ -50,7 +50,7 @@ class Page:
 
 
 class NoshowPage(Page):
-    """Logic between two pages, never shown. Declared here; used from the next version on."""
+    """Logic between two pages, never shown: `before_always_once`, then `after_always_once`, then on."""
 
 
 class GroupCreatingWait(Page):
@@ -110,23 +110,23 @@ class HookKind:
 
 # Every hook, in the order in which the hooks of a page run.
 HOOKS: tuple[HookKind, ...] = (
-    HookKind("early", ("player", "request"), "entering"),
-    HookKind("before_always_once", ("player",), "entering"),
+    HookKind("early", ("player", "request"), "entering", acts=True),
+    HookKind("before_always_once", ("player",), "entering", acts=True),
     HookKind("show", ("player",), "entering", acts=True),
     HookKind("before_once", ("player",), "entering", acts=True),
     HookKind("timeout", ("player",), "entering"),
-    HookKind("fields", ("player",), "rendering"),
+    HookKind("fields", ("player",), "rendering", acts=True),
     HookKind("templatevars", ("player",), "rendering", acts=True),
     HookKind("jsvars", ("player",), "rendering", acts=True),
     HookKind("live_vars", ("player",), "rendering", sync_only=True),
     HookKind("live_shared", ("group",), "rendering", sync_only=True),
-    HookKind("validate", ("player", "data"), "submission"),
-    HookKind("before_form_save", ("player", "data"), "submission"),
-    HookKind("handle_stealth_fields", ("player", "data"), "submission"),
-    HookKind("may_proceed", ("player",), "submission"),
+    HookKind("validate", ("player", "data"), "submission", acts=True),
+    HookKind("before_form_save", ("player", "data"), "submission", acts=True),
+    HookKind("handle_stealth_fields", ("player", "data"), "submission", acts=True),
+    HookKind("may_proceed", ("player",), "submission", acts=True),
     HookKind("timeout_reached", ("player",), "submission"),
     HookKind("after_once", ("player",), "submission", optional=("timed_out",), acts=True),
-    HookKind("after_always_once", ("player",), "submission", optional=("timed_out",)),
+    HookKind("after_always_once", ("player",), "submission", optional=("timed_out",), acts=True),
     HookKind("group_by", ("player",), "waiting"),
     HookKind("after_grouping", ("group",), "waiting"),
     HookKind("wait_for", ("player",), "waiting"),
@@ -176,7 +176,7 @@ class PageSpec:
     tabs: str
     file: str
     line: int
-    settings: dict[str, Any] = field(default_factory=dict)  # attributes that act from the next version on
+    settings: dict[str, Any] = field(default_factory=dict)  # attributes, where the page or a base of it sets them
 
     @property
     def is_logic(self) -> bool:

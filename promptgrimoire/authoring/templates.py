@@ -29,7 +29,7 @@ from promptgrimoire.errors import AuthorError
 OWN_TEMPLATES = Path(__file__).parent / "templates"
 _VALUES = "grimoire_values"  # under which name a Markdown rendering keeps its values
 _CONVERSIONS = 500  # of Markdown, kept at a time
-_SWITCHES = ("buttons", "button_next")  # what a Markdown page may {% set %} for Base.html
+_SWITCHES = ("buttons", "button_next", "button_back")  # what a Markdown page may {% set %} for Base.html
 _BUILTINS: tuple[Callable[..., Any], ...] = (
     *(len, range, min, max, sum, sorted, reversed, enumerate, zip, round, abs, any, all),
     *(str, int, float, bool, list, dict, set, tuple),
@@ -37,7 +37,10 @@ _BUILTINS: tuple[Callable[..., Any], ...] = (
 # What a page's form puts into its context (see `Form.context`).
 OF_FORMS = ("form", "fields", "field", "errors", "likert_matrix", "likert_grid")
 # What a page's context always holds; the rest (assets, page_config, …) is for Base.html.
-ALWAYS = ("player", "session", "group", "page", "app", "C", "appstatic", "projectstatic", "language", *OF_FORMS)
+ALWAYS = (
+    *("player", "session", "group", "page", "app", "C", "appstatic", "projectstatic", "language", "settings"),
+    *OF_FORMS,
+)
 _OF_THE_FRAME = ("assets", "page_config", "title", "direction", *_SWITCHES)
 _OTHER_TEMPLATE = re.compile(r"""\{%-?\s*(?:extends|include)\s+["']([^"']+)["']""")
 _UNDEFINED_NAME = re.compile(r"^'(\w+)' is undefined$")

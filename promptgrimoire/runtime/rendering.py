@@ -127,6 +127,7 @@ class Renderings:
             "live": f"/p/{about['token']}/live",
             "vars": msgspec.json.decode(to_browser(variables)),
             "tabs": spec.tabs,
+            "back": bool(spec.settings.get("allow_back")) and len(about.get("trail", ())) > 1,
             "texts": language.client,
             "words": language.known(spec.template.script_texts) if spec.template is not None else {},
         }
@@ -143,7 +144,6 @@ class Renderings:
             "settings": player.session.settings,
             "title": spec.title,
             **language_names(language),
-            "back": bool(spec.settings.get("allow_back")) and len(about.get("trail", ())) > 1,
             **names,
         }
         return render(spec, context)

@@ -236,7 +236,7 @@ MISTAKES = {
         f'{STAR}{PAGE}    title: "Welcome"\n{ORDER}', "game/__init__.py:5", ("Start.title", "write title = ...")
     ),
     "hook of the next version": Mistake(
-        f"{STAR}{PAGE}    def validate(page, player, data): ...\n{ORDER}", "game/__init__.py:5", ("next version",)
+        f"{STAR}{PAGE}    def live_vars(page, player): ...\n{ORDER}", "game/__init__.py:5", ("next version",)
     ),
     "star import hides an import": Mistake(
         f"from datetime import datetime as players\n{STAR}{PAGE}{ORDER}",
