@@ -33,7 +33,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     calls_per_second: float = 50.0  # of one player; resends are exempt
     call_burst: int = 100
     connections: int = 8  # of one player
-    outbox_events: int = 1_000  # of one document
+    outbox_events: int = 1_000  # of one document; and kept ones of one player
     outbox_bytes: int = 1_000_000
     entry: int = 1_000_000  # one transaction, without its large values
     value: int = 20_000_000  # one value as JSON, where bytes take four thirds of their size
