@@ -86,6 +86,17 @@ def test_two_statements_with_the_same_options_do_not_hang_together() -> None:
     assert all(5 <= pairs[price, tone] <= 15 for price in ("low", "high") for tone in ("low", "high"))
 
 
+def test_a_statement_that_only_some_come_to_counts_for_itself() -> None:
+    _, players = session(40)
+    some: Counter[str] = Counter()
+    for player in players:
+        if player.id % 2:
+            some[balanced(player, ["low", "high"])] += 1
+            assert abs(some["low"] - some["high"]) <= 1
+        else:
+            balanced(player, ["low", "high"])
+
+
 def test_a_player_who_draws_again_draws_independently() -> None:
     """Were the second draw balanced against the first, a player alone would get a and therefore b."""
     _, players = session(40)

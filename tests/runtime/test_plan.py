@@ -177,8 +177,8 @@ def test_only_the_wait_page_of_a_matched_loop_knows_its_schedule() -> None:
 
 
 def test_equal_sequences_have_keys_of_their_own_and_everybody_the_same() -> None:
-    twice = compiled([Between(A, B), Between(A, B)], key_of)
-    later = compiled([Rounds(C, n=2), Between(A, B)], key_of)
+    twice = compiled([Between(A, Rounds(B, n=2)), Between(A, Rounds(B, n=2))], key_of)
+    later = compiled([Rounds(C, n=2), Between(A, Rounds(B, n=2))], key_of)
     keys = [step["key"] for step in twice if not isinstance(step, str)]
     assert len(set(keys)) == 2
     assert isinstance(later[1], dict)
