@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -81,6 +81,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 _GROUPS: Mapping[str, type[msgspec.Struct]] = MappingProxyType({"limits": Limits, "grace": Grace})
 _UNKNOWN = re.compile(r"unknown field `(\w+)`(?: - at `\$\.(\w+)`)?")
+_AT = re.compile(r" - at `\$\.([\w.]+)")
+_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
+_PART = r"""(?:[\w-]+|"[^"]*"|'[^']*')"""
+_DOTTED = rf"{_PART}(?:\s*\.\s*{_PART})*"
+_HEADER = re.compile(rf"\s*\[\[?\s*({_DOTTED})\s*\]")
+_KEY = re.compile(rf"\s*({_DOTTED})\s*=")
 
 
 def read_settings(
@@ -93,8 +99,10 @@ def read_settings(
     """
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
+    text = ""
     if folder is not None and (folder / FILE).is_file():
-        _put(values, sources, _from_file(folder / FILE), str(folder / FILE))
+        text, server = _from_file(folder / FILE)
+        _put(values, sources, server, FILE)
     for name, text in (environment or {}).items():
         path = _variable_path(name)
         if path:
@@ -104,8 +112,19 @@ def read_settings(
     try:
         return msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
-        places = ", ".join(sorted(set(sources.values())))
-        raise SettingsError(f"Settings ({places}): {error}{_mend(str(error))}") from error
+        keys = _keys_of(str(error))
+        where = sources.get(keys[0], "") if keys else ", ".join(sorted(set(sources.values())))
+        if where == FILE:
+            where = f"{FILE}:{line_of(text, ['server', *keys])}"
+        raise SettingsError(f"{where}: {error}{_mend(str(error))}") from error
+
+
+def _keys_of(problem: str) -> list[str]:
+    """The setting that msgspec's message is about: ["limits", "frame"]."""
+    unknown, at = _UNKNOWN.search(problem), _AT.search(problem)
+    if unknown is not None:
+        return [part for part in (unknown[2], unknown[1]) if part]
+    return at[1].split(".") if at is not None else []
 
 
 def _mend(problem: str) -> str:
@@ -118,15 +137,47 @@ def _mend(problem: str) -> str:
     return f"; did you mean `{near[0]}`?" if near else f"; there are {', '.join(struct.__struct_fields__)}"
 
 
-def _from_file(path: Path) -> dict[str, Any]:
-    try:
-        content = tomllib.loads(path.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: {error}") from error
+def _from_file(path: Path) -> tuple[str, dict[str, Any]]:
+    text, content = read_toml(path)
     server = content.get("server", {})
     if not isinstance(server, dict):
-        raise SettingsError(f"{path}: expected a table [server], found {server!r}")
-    return server
+        raise SettingsError(f"{path.name}:{line_of(text, ['server'])}: expected a table [server], found {server!r}")
+    return text, server
+
+
+def read_toml(path: Path) -> tuple[str, dict[str, Any]]:
+    """A TOML file's text and content. Raises SettingsError with file and line."""
+    try:
+        text = path.read_text("utf-8")
+        return text, tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path.name}:1: {error}; save the file as UTF-8 text") from error
+    except tomllib.TOMLDecodeError as error:
+        line = _LINE.search(str(error))
+        at = line[1] if line else str(text.count("\n") + 1)
+        raise SettingsError(f"{path.name}:{at}: {_LINE.sub('', str(error))}") from error
+
+
+def line_of(text: str, keys: Sequence[str]) -> int:
+    """The line of TOML where what `keys` lead to is written, else where the nearest of what holds it begins."""
+    best, found = 0, 1
+    table: list[str] = []
+    for number, row in enumerate(text.splitlines(), start=1):
+        header, key = _HEADER.match(row), _KEY.match(row)
+        if header:
+            table = path = _parts(header[1])
+        elif key:
+            path = [*table, *_parts(key[1])]
+        else:
+            continue
+        shared = min(len(path), len(keys))
+        if path[:shared] == list(keys[:shared]) and shared > best:
+            best, found = shared, number
+    return found
+
+
+def _parts(dotted: str) -> list[str]:
+    return [part.strip("\"'") for part in re.findall(_PART, dotted)]
 
 
 def _put(values: dict[str, Any], sources: dict[str, str], new: Mapping[str, Any], source: str) -> None:

@@ -59,7 +59,7 @@ def test_variables_of_every_kind() -> None:
         ('[server]\nport = "many"\n', {}, r"Expected `int`.*\$\.port"),
         ("[server.limits]\nframe = [1]\n", {}, r"\$\.limits\.frame"),
         ("server = 1\n", {}, r"expected a table \[server\], found 1"),
-        ("[server\n", {}, r"grimoire\.toml: "),
+        ("[server\n", {}, r"grimoire\.toml:1: "),
         ("", {"GRIMOIRE_PORT": "x"}, r"GRIMOIRE_PORT.*\$\.port"),
         ("", {"GRIMOIRE_PRODUCTION": "perhaps"}, r"GRIMOIRE_PRODUCTION.*\$\.production"),
     ],
