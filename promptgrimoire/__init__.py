@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta
 
+from promptgrimoire.authoring.draws import balanced, random_round
 from promptgrimoire.authoring.fields import (
     BICField,
     BooleanField,
@@ -28,7 +29,6 @@ from promptgrimoire.authoring.fields import (
     TextAreaField,
     Upload,
 )
-from promptgrimoire.authoring.draws import balanced, random_round
 from promptgrimoire.authoring.live import live
 from promptgrimoire.authoring.messages import (
     add_to_group,
@@ -51,7 +51,7 @@ from promptgrimoire.authoring.messages import (
 from promptgrimoire.authoring.pages import GroupCreatingWait, NoshowPage, Page, PlayerContext, SynchronizingWait
 from promptgrimoire.authoring.schedule import every
 from promptgrimoire.authoring.sequence import Between, Bracket, RandomOrder, Repeat, Rounds
-from promptgrimoire.authoring.tasks import after, durable, external, in_thread, rng, spawn
+from promptgrimoire.authoring.tasks import after, durable, external, get_setting, in_thread, rng, secret, spawn
 from promptgrimoire.errors import Reject
 from promptgrimoire.state.declared import GroupFields, PlayerFields, SessionFields
 from promptgrimoire.state.players import Condition as _Condition
@@ -116,6 +116,7 @@ __all__ = [
     "every",
     "external",
     "finish",
+    "get_setting",
     "in_thread",
     "live",
     "move_to_end",
@@ -130,6 +131,7 @@ __all__ = [
     "redirect",
     "reload",
     "rng",
+    "secret",
     "send_to",
     "show_message",
     "spawn",

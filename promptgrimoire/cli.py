@@ -14,17 +14,20 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import chdir
 from functools import partial
 from pathlib import Path
 
+from promptgrimoire.authoring.project import COMPUTED
+from promptgrimoire.authoring.secrets import Secrets
 from promptgrimoire.data.listing import changes
 from promptgrimoire.errors import GrimoireError, NotFound
 from promptgrimoire.journal.sqlite import SqliteJournal
 from promptgrimoire.journal.verify import Report, verify, verify_stream
 from promptgrimoire.runtime.clock import SystemClock
 from promptgrimoire.runtime.gateway import Gateway
-from promptgrimoire.runtime.versions import Experiments
-from promptgrimoire.settings import VERSION, Settings, SettingsError, read_settings
+from promptgrimoire.runtime.versions import Experiments, project_folder
+from promptgrimoire.settings import FILE, PREFIX, VERSION, Settings, SettingsError, read_settings
 from promptgrimoire.web.assets import Assets, static_folder
 from promptgrimoire.web.frame import page_frame
 from promptgrimoire.web.launch import launch
@@ -34,12 +37,13 @@ from promptgrimoire.web.socket import LiveSocket
 
 DATABASE = "promptgrimoire.sqlite3"
 SCHEME = "sqlite:///"
+LOG_FORMAT = "%(levelname)s: %(message)s"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s: %(message)s")
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format=LOG_FORMAT)
     logging.getLogger("promptgrimoire").setLevel(logging.INFO)
     try:
         code: int = options.command(options)
@@ -56,13 +60,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"promptgrimoire {VERSION}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    run_command = commands.add_parser("run", help="serve an experiment, or a folder of them")
+    run_command = commands.add_parser("run", help="serve a project, an experiment, or a folder of them")
     run_command.add_argument(
-        "target", type=Path, metavar="TARGET", help="a .py file, an app folder, or a folder of apps"
+        "target",
+        type=Path,
+        nargs="?",
+        metavar="TARGET",
+        help=f"a .py file, an app folder, or a folder of apps; without it, the project ({FILE}) in this folder",
     )
     run_command.add_argument("--host", help="address to listen on (127.0.0.1; 0.0.0.0 for the whole network)")
     run_command.add_argument("--port", type=int, help="port to listen on (8000; 0 for any that is free)")
     run_command.add_argument("--database", metavar="URL", help=f"sqlite:///PATH ({DATABASE} beside the target)")
+    run_command.add_argument("--config", default="", metavar="NAME", help="open a session of this config")
+    run_command.add_argument("--session", default="", metavar="ID", help="go on with this session, and print its links")
     run_command.add_argument("--players", type=_count, default=0, metavar="N", help="a new session with N players")
     run_command.add_argument("--json", action="store_true", help="print the links as one line of JSON per app")
     run_command.add_argument(
@@ -114,37 +124,62 @@ def _existing(database: str) -> Path:
 
 
 def default_database(target: Path) -> str:
-    """Beside the target, or inside it where the target is the working directory."""
+    """Beside the target, or inside it where the target is the working directory or a project's folder."""
     place = target.resolve()
-    folder = place if place == Path.cwd() else place.parent
-    return f"{SCHEME}{folder / DATABASE}"
+    inside = place == Path.cwd() or (place.is_dir() and _is_project(place))
+    return f"{SCHEME}{(place if inside else place.parent) / DATABASE}"
+
+
+def _is_project(folder: Path) -> bool:
+    return not (folder / "__init__.py").exists() and any((folder / name).is_file() for name in (FILE, COMPUTED))
+
+
+def _target(named: Path | None) -> Path:
+    """What to serve. Raises SettingsError where there is nothing."""
+    if named is None and not _is_project(Path.cwd()):
+        raise SettingsError(
+            f"This folder is no project: it has no {FILE}. Write one, or name what to serve: promptgrimoire run TARGET"
+        )
+    target = (named or Path()).resolve()
+    if not target.exists():
+        raise SettingsError(f"There is no file or folder {named}.")
+    return target
+
+
+def _database(options: argparse.Namespace, settings: Settings, target: Path, folder: Path) -> Path:
+    """The file: as named where the command is given, beside grimoire.toml where that names it, else the usual one."""
+    path = database_path(settings.database or default_database(target))
+    from_here = options.database or os.environ.get(f"{PREFIX}DATABASE")
+    return (Path.cwd() if from_here else folder) / path
 
 
 def _run(options: argparse.Namespace) -> int:
-    target: Path = options.target
-    if not target.exists():
-        raise SettingsError(f"There is no file or folder {target}.")
-    folder = target if target.is_dir() else target.parent
+    if options.session and (options.players or options.config):
+        raise SettingsError("--session names one that is there; --players and --config open a new one.")
+    target = _target(options.target)
+    folder = project_folder(target)
     flags = {name: getattr(options, name) for name in ("host", "port", "database", "production")}
     settings = read_settings(folder, os.environ, flags)
-    database = database_path(settings.database or default_database(target))
+    database = _database(options, settings, target, folder)
     # Bound before anything is loaded: a port that is taken is known at once, and who connects early waits.
     listener = bind(settings)
     try:
-        run(_serve(target, database, settings, listener, options.players, options.json))
+        with chdir(folder):  # where apps open files by relative names
+            run(_serve(target, database, settings, listener, options))
     finally:
         listener.close()
     return 0
 
 
 async def _serve(
-    target: Path, database: Path, settings: Settings, listener: socket.socket, players: int, as_json: bool
+    target: Path, database: Path, settings: Settings, listener: socket.socket, options: argparse.Namespace
 ) -> None:
     """Put journal, gateway and web together, and serve."""
     since = time.time()
-    experiments = Experiments(target)
+    experiments = Experiments(target, os.environ)
+    _mask(experiments.secrets)
     experiments.load_all()
-    if not experiments.names() and (as_json or settings.production):
+    if not experiments.names() and (options.json or settings.production):
         raise NotFound(f"nothing in {target} loads, so there is nothing to serve; what is wrong stands above")
     assets = Assets(static_folder())
     clock = SystemClock(asyncio.get_running_loop())
@@ -158,7 +193,35 @@ async def _serve(
     live = LiveSocket(gateway, settings)
     # Not before the server answers: whoever restarts it waits for that, not for edits.
     beside = [partial(watch, experiments, since)] if settings.development else []
-    await launch(gateway, assets, settings, listener, players=players, as_json=as_json, live=live, beside=beside)
+    await launch(
+        gateway,
+        assets,
+        settings,
+        listener,
+        players=options.players,
+        config=options.config,
+        session=options.session,
+        as_json=options.json,
+        live=live,
+        beside=beside,
+    )
+
+
+class _Masking(logging.Formatter):
+    """Log lines without the values of secrets, in tracebacks neither."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        super().__init__(LOG_FORMAT)
+        self._secrets = secrets
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._secrets.masked(super().format(record))
+
+
+def _mask(secrets: Secrets) -> None:
+    for handler in logging.getLogger().handlers:
+        if type(handler) is logging.StreamHandler:  # what main() has set up
+            handler.setFormatter(_Masking(secrets))
 
 
 def _verify(options: argparse.Namespace) -> int:

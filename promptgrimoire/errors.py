@@ -9,6 +9,7 @@ GrimoireError
 │   ├── NoTransaction          a write where no transaction is open
 │   ├── ReadOnly               a built-in, or another session's record, was written (AttributeError)
 │   ├── UnknownField           an undeclared field of a typed record was written (AttributeError)
+│   ├── UnknownSetting         a setting that the session's config does not have (KeyError)
 │   ├── NotSerialisable        a return value or message that JSON cannot carry
 │   └── TooLarge               an entry, value or message beyond its limit
 ├── Reject                     raised by an author to refuse a call with a text of their own
@@ -65,6 +66,12 @@ class ReadOnly(AuthorError, AttributeError):
 
 class UnknownField(AuthorError, AttributeError):
     """An undeclared field of a typed record, or a field that was never set."""
+
+
+class UnknownSetting(AuthorError, KeyError):
+    """A setting that the session does not have."""
+
+    __str__ = Exception.__str__  # a KeyError's own text is quoted
 
 
 class NotSerialisable(AuthorError, TypeError):

@@ -29,6 +29,7 @@ GROUND = ("context", "commands", "settings", "errors", "ids")
 # Where a broad except may stand, and why. One that is not used any more is reported too.
 AUTHOR_CODE = (
     "authoring.language:Languages.chosen",
+    "authoring.templates:Templates.fragment",
     "authoring.templates:Templates.render",
     "runtime.activities:Run.raised",
     "runtime.call_runs:CallRun.fail",

@@ -113,9 +113,7 @@ def test_verify_of_no_database_creates_none(tmp_path: Path, capsys: pytest.Captu
     assert not path.exists()
 
 
-@pytest.mark.parametrize(
-    "arguments", [[], ["run"], ["walk"], ["run", "x", "--players", "-1"], ["run", "x", "--port", "many"]]
-)
+@pytest.mark.parametrize("arguments", [[], ["walk"], ["run", "x", "--players", "-1"], ["run", "x", "--port", "many"]])
 def test_wrong_arguments_end_with_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)

@@ -20,6 +20,7 @@ from promptgrimoire.authoring.pages import BUILT_IN_PAGES, HOOK_KINDS, Hook, Hoo
 from promptgrimoire.authoring.schedule import EveryHandler, interval_of
 from promptgrimoire.authoring.sequence import Repeat, Sequence, pages_in, sequences_in
 from promptgrimoire.authoring.source import Source
+from promptgrimoire.authoring.templates import PageTemplate
 from promptgrimoire.authoring.vocabulary import LATER_MODULE_HOOKS, MODULE_HOOKS, MODULE_VALUES, OTREE_MODULE, near_miss
 from promptgrimoire.errors import NotSerialisable
 from promptgrimoire.state.browser_values import to_browser
@@ -43,6 +44,9 @@ class App:
     declared: dict[str, type]
     every: tuple[EveryHandler, ...]
     description: str
+    multiple: int
+    has_landing: bool  # LANDING_PAGE
+    landing: PageTemplate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +81,30 @@ def check_app(module: ModuleType, source: Source, report: Report) -> App:
         declared=_declared(module, source, report),
         every=_every(module, source, report),
         description=inspect.cleandoc(str(description or module.__doc__ or "")),
+        multiple=_multiple(module, source, report),
+        has_landing=_has_landing(module, source, report),
     )
 
 
 def _at(source: Source, name: str) -> str:
     return f"{source.shown}:{source.line(name)}"
+
+
+def _multiple(module: ModuleType, source: Source, report: Report) -> int:
+    value = getattr(module, "SUGGESTED_MULTIPLE", 1) if source.defines("SUGGESTED_MULTIPLE") else 1
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        report.error(
+            _at(source, "SUGGESTED_MULTIPLE"), f"SUGGESTED_MULTIPLE: expected a number of players, found {value!r}"
+        )
+        return 1
+    return value
+
+
+def _has_landing(module: ModuleType, source: Source, report: Report) -> bool:
+    value = getattr(module, "LANDING_PAGE", False) if source.defines("LANDING_PAGE") else False
+    if not isinstance(value, bool):
+        report.error(_at(source, "LANDING_PAGE"), f"LANDING_PAGE: expected True or False, found {value!r}")
+    return value is True
 
 
 def _check_names(module: ModuleType, source: Source, report: Report) -> None:

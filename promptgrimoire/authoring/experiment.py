@@ -10,7 +10,7 @@ import difflib
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
@@ -20,13 +20,14 @@ from promptgrimoire.authoring.app import App, check_app, pages_of
 from promptgrimoire.authoring.catalogue import CatalogueError
 from promptgrimoire.authoring.checks import Report, check_page, page_spec
 from promptgrimoire.authoring.field_checks import repeated_fields
+from promptgrimoire.authoring.landing import landing_template
 from promptgrimoire.authoring.language import FOLDER, Languages
 from promptgrimoire.authoring.loading import ImportFailed, Place, digest_of, import_fresh, name_taken, source_files
 from promptgrimoire.authoring.pages import Hook, Page, PageSpec, PlayerContext
 from promptgrimoire.authoring.schedule import EveryHandler
 from promptgrimoire.authoring.sequence import Step, compiled, pages_in
 from promptgrimoire.authoring.source import Source, annotated_only
-from promptgrimoire.authoring.templates import Templates
+from promptgrimoire.authoring.templates import PageTemplate, Templates
 from promptgrimoire.authoring.vocabulary import ATTRIBUTES
 from promptgrimoire.errors import ExperimentError
 
@@ -41,6 +42,8 @@ class Experiment:
     name: str  # also the app's name
     title: str
     description: str
+    multiple: int  # SUGGESTED_MULTIPLE: the number of players is best a multiple of it
+    landing: PageTemplate | None  # what the session link shows, where LANDING_PAGE = True
     path: Path  # the file or folder that was loaded
     folder: Path  # where its templates are
     project: Path  # the folder around it
@@ -128,6 +131,8 @@ def load(path: Path | str) -> Experiment:
     languages = _languages(place, report)
     shown = list(pages_of(module)) if app.pages is None else list(dict.fromkeys(app.pages))
     specs = {page: page_spec(page, place.name, templates, report) for page in shown}
+    if app.has_landing:
+        app = replace(app, landing=landing_template(templates, sources[place.name], report))
     for page in pages_of(module):
         if page not in specs:
             check_page(page, report)
@@ -155,6 +160,8 @@ def _experiment(
         name=place.name,
         title=place.name.replace("_", " ").strip().capitalize(),
         description=app.description,
+        multiple=app.multiple,
+        landing=app.landing,
         path=place.path,
         folder=place.folder,
         project=place.project,

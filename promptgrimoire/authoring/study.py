@@ -7,8 +7,9 @@ does) and never runs a session. A reload makes a new Study; nothing in one chang
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +19,8 @@ from promptgrimoire.authoring.experiment import Experiment
 from promptgrimoire.authoring.language import DEFAULT, Language, Languages
 from promptgrimoire.authoring.pages import Hook, PageSpec
 from promptgrimoire.authoring.schedule import EveryHandler
+from promptgrimoire.errors import ExperimentError
+from promptgrimoire.state.declared import declared_fields
 from promptgrimoire.state.records import Player
 
 
@@ -70,13 +73,18 @@ class Study:
 
     @cached_property
     def every(self) -> tuple[EveryHandler, ...]:
-        """The `@every` functions of all apps."""
-        return tuple(handler for app in self.apps for handler in app.every)
+        """The `@every` functions of all apps, each named "app.function"."""
+        return tuple(replace(handler, name=f"{app.name}.{handler.name}") for app in self.apps for handler in app.every)
 
     @cached_property
-    def declared(self) -> Mapping[str, type]:
-        """The classes that declare the fields of "player", "group" and "session"."""
-        return MappingProxyType({kind: found for app in self.apps for kind, found in app.declared.items()})
+    def declared(self) -> Mapping[str, Mapping[str, type]]:
+        """By app: the classes that declare the fields of its "player", "group" and "session"."""
+        return MappingProxyType({app.name: app.declared for app in self.apps})
+
+    @cached_property
+    def multiple(self) -> int:
+        """The number of players is best a multiple of this: the least one that suits SUGGESTED_MULTIPLE of all apps."""
+        return math.lcm(*(app.multiple for app in self.apps))
 
     @cached_property
     def digest(self) -> str:
@@ -104,6 +112,57 @@ class Study:
         return next(found, None)
 
 
-def study_of(app: Experiment, name: str = "") -> Study:
-    """An app by itself."""
-    return Study(name or app.name, app.title, app.description, (app,))
+def compose(
+    name: str,
+    apps: Sequence[Experiment],
+    *,
+    title: str = "",
+    description: str = "",
+    settings: Mapping[str, Any] | None = None,
+    language: str = "",
+) -> Study:
+    """The study that these apps make; of a single one, title and description are the app's where there are no others.
+
+    Raises ExperimentError where apps cannot be in one study.
+    """
+    problems = clashes(apps)
+    if problems:
+        raise ExperimentError(problems)
+    alone = apps[0] if len(apps) == 1 else None
+    return Study(
+        name=name,
+        title=title or (alone.title if alone is not None and alone.name == name else title_of(name)),
+        description=description or (alone.description if alone is not None else ""),
+        apps=tuple(apps),
+        settings=MappingProxyType(dict(settings or {})),
+        language=language or DEFAULT,
+    )
+
+
+def title_of(name: str) -> str:
+    """How a name reads: "public_goods" as "Public goods"."""
+    return name.replace("_", " ").strip().capitalize()
+
+
+def clashes(apps: Sequence[Experiment]) -> list[str]:
+    """What keeps apps from being in one study: an app named twice, a field declared with two types."""
+    names = [app.name for app in apps]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    problems = [
+        f"the app {name} is named twice; name it once (Rounds in its page_order repeat pages)" for name in twice
+    ]
+    seen: dict[tuple[str, str], tuple[Experiment, Any]] = {}
+    for app in {app.name: app for app in apps}.values():
+        for kind, declaration in app.declared.items():
+            for field_name, hint in declared_fields(declaration).items():
+                other, before = seen.setdefault((kind, field_name), (app, hint))
+                if before != hint:
+                    problems.append(
+                        f"{kind}.{field_name} is declared as {_hint(hint)} in {app.name} and as {_hint(before)} in "
+                        f"{other.name}; give both one type, or one of them another name"
+                    )
+    return problems
+
+
+def _hint(hint: Any) -> str:
+    return hint.__name__ if isinstance(hint, type) and not hasattr(hint, "__args__") else str(hint)

@@ -10,9 +10,10 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from promptgrimoire.context import Activity, current
-from promptgrimoire.errors import NoTransaction
+from promptgrimoire.errors import AuthorError, NoTransaction
 
 _Result = TypeVar("_Result")
+_REQUIRED: Any = object()
 
 
 def spawn(coroutine: Coroutine[Any, Any, Any], *, name: str = "") -> None:
@@ -55,8 +56,47 @@ def rng() -> random.Random:
     return found
 
 
-def _activity(asked: str) -> Activity:
+def secret(name: str) -> str:
+    """The secret of that name: an environment variable, or as `secrets.toml` or `[secrets]` of grimoire.toml say.
+
+    Works wherever the server runs author code: also where a module is imported, and in `in_thread`. Its value is
+    masked in logs, and refused where it is about to be stored or sent. Raises AuthorError where there is none.
+    """
     activity = current.get()
     if activity is None:
+        raise NoTransaction("secret(…) works only in an experiment that the server has loaded, and in in_thread")
+    return activity.services.secret(name)
+
+
+def get_setting(*arguments: Any, default: Any = _REQUIRED) -> Any:
+    """A setting of the session: `get_setting("rate")`, `get_setting(player, "rate", 0.1)`.
+
+    Of the session of a player or group, or (without one, or with None) of the one for which this code runs. Raises
+    AuthorError where the setting is missing and no default is given.
+    """
+    about, rest = _about(arguments)
+    if not 1 <= len(rest) <= 2 or not isinstance(rest[0], str):
+        raise AuthorError('get_setting: expected a name, as in get_setting("rate") or get_setting(player, "rate", 0.1)')
+    name, found = rest[0], default if len(rest) == 1 else rest[1]
+    settings = getattr(about, "session", about).settings
+    if name in settings:
+        return settings[name]
+    if found is not _REQUIRED:
+        return found
+    return settings[name]  # raises: says which there are
+
+
+def _about(arguments: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
+    """The record that get_setting is asked about, and the arguments after it."""
+    if arguments and not isinstance(arguments[0], str):
+        given, arguments = arguments[0], arguments[1:]
+        if given is not None:
+            return given, arguments
+    return _activity("get_setting").record, arguments
+
+
+def _activity(asked: str) -> Activity:
+    activity = current.get()
+    if activity is None or activity.record is None:
         raise NoTransaction(f"{asked}(…) works only in hooks, live methods, timers and tasks of a session")
     return activity

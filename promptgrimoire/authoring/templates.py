@@ -261,13 +261,30 @@ class Templates:
         try:
             if not page.is_markdown:
                 return _run(page.template, context)[0]
-            values = Values(self._marks)
-            text, exported = _run(page.template, {**context, _VALUES: values})
-            main = values.put_back(self._converted(text))
+            main, exported = self._from_markdown(page, context)
             switches = {name: exported[name] for name in _SWITCHES if name in exported}
             return _run(self._frame, {**context, **switches, "grimoire_main": main})[0]
         except Exception as problem:  # the author's expressions: anything can happen in them
             self._blame(problem, page, context)
+
+    def fragment(self, page: PageTemplate, context: Mapping[str, Any]) -> str:
+        """What a template says, without the frame around it: its block `main`, or all of it where it has none.
+
+        Raises AuthorError with file and line for whatever fails in the template.
+        """
+        try:
+            if page.is_markdown:
+                return str(self._from_markdown(page, context)[0])
+            main = page.template.blocks.get("main", page.template.root_render_func)
+            return "".join(main(page.template.new_context(dict(context))))
+        except Exception as problem:  # the author's expressions: anything can happen in them
+            self._blame(problem, page, context)
+
+    def _from_markdown(self, page: PageTemplate, context: Mapping[str, Any]) -> tuple[Markup, Mapping[str, Any]]:
+        """A Markdown template as HTML, and what it {% set %}."""
+        values = Values(self._marks)
+        text, exported = _run(page.template, {**context, _VALUES: values})
+        return values.put_back(self._converted(text)), exported
 
     def _converted(self, text: str) -> str:
         """Markdown as HTML. With tokens in place of the values, most pages give the same text again and again."""

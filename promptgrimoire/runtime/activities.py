@@ -138,8 +138,9 @@ class Run:
         reference = new_secret()[:8]
         if isinstance(error, Reject):
             return reference
-        text = author_traceback(error)
-        inputs = f" with {self.value.decode()}" if self.value not in (b"null", b"[]") else ""
+        masked = self.host.around.secrets.masked
+        text = masked(author_traceback(error))
+        inputs = f" with {masked(self.value.decode())}" if self.value not in (b"null", b"[]") else ""
         log.error(
             "[%s] %s failed%s (session %s, %r)\n%s",
             reference,
@@ -149,7 +150,7 @@ class Run:
             self.activity.record,
             text,
         )
-        self.host.errors.append((self.host.clock.now(), reference, self.activity.label, repr(error)))
+        self.host.errors.append((self.host.clock.now(), reference, self.activity.label, masked(repr(error))))
         return reference
 
 

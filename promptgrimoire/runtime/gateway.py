@@ -50,7 +50,7 @@ class Gateway:
         loop = asyncio.get_running_loop()
         self.segments = Segments(loop)
         watchdog = Watchdog(settings.grace.watchdog, is_author=is_author)
-        self._around = Surroundings(journal, clock, self.segments, watchdog, settings, frame)
+        self._around = Surroundings(journal, clock, self.segments, watchdog, settings, frame, experiments.secrets)
         self._hosts: dict[str, Host] = {}
         self._loading: dict[str, asyncio.Future[Host]] = {}
         self._touched: dict[str, float] = {}
@@ -127,6 +127,15 @@ class Gateway:
             raise NotFound("no such player")
         return host
 
+    async def unused(self, config: str) -> Host | None:
+        """The newest session of a config that nobody has joined; None where it is another config of that name."""
+        found = [stream.id for stream in await self.sessions() if stream.app == config and not stream.joined]
+        if not found:
+            return None
+        host = await self.host(found[-1])
+        ours = host.state.hidden._fields.get("origin") == self.experiments.origin(config)
+        return host if ours else None
+
     async def sessions(self) -> list[Stream]:
         """All sessions, oldest first. Not those of which `new_session` has done a part and not come to its end."""
         return [stream for stream in await self.journal.streams() if stream.id != _SERVER and stream.app]
@@ -152,7 +161,8 @@ class Gateway:
                 ("app", study.apps[0].name),
                 ("created", self.clock.now()),
                 ("seed", new_secret()),
-                ("settings", {}),
+                ("settings", dict(study.settings)),
+                ("origin", self.experiments.origin(config)),
                 ("timers", {}),
             ):
                 transaction.assign(state.hidden, field, value)

@@ -15,8 +15,11 @@ from contextvars import Context
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+
 from promptgrimoire.authoring.language import Language
 from promptgrimoire.authoring.messages import Leave, Notice, Volatile
+from promptgrimoire.authoring.secrets import Secrets
 from promptgrimoire.commands import Cause
 from promptgrimoire.context import Activity, current
 from promptgrimoire.errors import JournalError, JournalUnavailable, NotFound, Refused, Reject, TooLarge
@@ -30,10 +33,11 @@ from promptgrimoire.runtime.deliveries import Deliveries
 from promptgrimoire.runtime.flow import Flow
 from promptgrimoire.runtime.hooks import Attendance
 from promptgrimoire.runtime.plan import rounds_until
-from promptgrimoire.runtime.segments import Segments
 from promptgrimoire.runtime.rendering import Frame, Rendering
+from promptgrimoire.runtime.segments import Segments
 from promptgrimoire.runtime.tasks import Tasks
 from promptgrimoire.runtime.timers import Timers
+from promptgrimoire.runtime.waiting import Waiting
 from promptgrimoire.runtime.watchdog import Watchdog
 from promptgrimoire.settings import Settings
 from promptgrimoire.state.records import Player, Record
@@ -41,12 +45,12 @@ from promptgrimoire.state.session_state import SessionState
 from promptgrimoire.state.transaction import Transaction
 
 if TYPE_CHECKING:
+    from promptgrimoire.authoring.pages import PageRequest
     from promptgrimoire.authoring.study import Study
+    from promptgrimoire.authoring.uploads import Upload
 
 log = logging.getLogger("promptgrimoire.host")
-    from promptgrimoire.authoring.pages import PageRequest
 _ERRORS_KEPT = 100
-    from promptgrimoire.authoring.uploads import Upload
 
 
 class Surroundings:
@@ -60,6 +64,7 @@ class Surroundings:
         watchdog: Watchdog,
         settings: Settings,
         frame: Frame,
+        secrets: Secrets,
     ) -> None:
         self.journal = journal
         self.clock = clock
@@ -67,6 +72,7 @@ class Surroundings:
         self.watchdog = watchdog
         self.settings = settings
         self.frame = frame  # what a page needs around the author's part of it
+        self.secrets = secrets
 
 
 class PlayerLine(NamedTuple):
@@ -227,6 +233,9 @@ class Host:
                 texts.append(said.data)
         if len(result) > self.limits.outbox_bytes:
             raise _too_large_to_send("what was answered", len(result), self.limits.outbox_bytes)
+        self.around.secrets.check((*values, *texts, *(data for _, data in volatile), result))
+        if outcome is not None and outcome.message:
+            outcome = msgspec.structs.replace(outcome, message=self.around.secrets.masked(outcome.message))
         seq = 0
         if patches or sends or outcome is not None:
             changed = self.changed

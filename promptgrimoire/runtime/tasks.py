@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from promptgrimoire.authoring.language import Language
+from promptgrimoire.authoring.secrets import Secrets
 from promptgrimoire.commands import TaskStepped
 from promptgrimoire.context import current
 from promptgrimoire.errors import AuthorError
@@ -74,6 +75,9 @@ class Tasks:
     def after(self, seconds: float, handler: Callable[..., Any], arguments: tuple[Any, ...]) -> int:
         return self._host.timers.set(seconds, handler, arguments)
 
+    def secret(self, name: str) -> str:
+        return self._host.around.secrets.get(name)
+
     async def durable(self) -> None:
         """Commit what has been written so far, and return when it is on disk."""
         await asyncio.sleep(0)  # the suspension commits
@@ -102,9 +106,9 @@ class Tasks:
                     f"in_thread: expected plain values, found {argument!r}; state cannot be read from another thread. "
                     "Pass the fields that are needed."
                 )
-        return await asyncio.to_thread(_without_context, function, arguments)
+        return await asyncio.to_thread(_outside, self._host.around.secrets, function, arguments)
 
 
-def _without_context(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    current.set(None)
-    return function(*arguments)
+def _outside(secrets: Secrets, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    with secrets.within_reach("in_thread"):
+        return function(*arguments)

@@ -186,7 +186,8 @@ class Timers:
         if handler.name in self._ticking:
             return
         host = self._host
-        activity = host.activity(host.state.session, f"every:{handler.name}")
+        app, _, function = handler.name.rpartition(".")
+        activity = host.activity(host.state.session, f"every:{function}", app)
         run = _TickRun(host, Ticked(handler.name), activity, self._ticks[handler.name])
         self._ticking.add(handler.name)
 

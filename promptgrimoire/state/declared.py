@@ -164,6 +164,8 @@ def check_declared(declared: dict[str, Any], record: Record, name: str, value: A
     if name in _ALWAYS:
         return
     if name not in declared:
+        if record._state.takes_any(type(record)):
+            return
         near = difflib.get_close_matches(name, declared, 1)
         hint = f"did you mean '{near[0]}'?" if near else f"declare it: `{name}: {type(value).__name__}`."
         raise UnknownField(f"{record!r} declares its fields, and '{name}' is not among them; {hint}")

@@ -11,6 +11,7 @@ from promptgrimoire.errors import ReadOnly
 from promptgrimoire.ids import hidden
 from promptgrimoire.state.players import Players
 from promptgrimoire.state.record import Hidden, Past, Record
+from promptgrimoire.state.settings_view import SettingsView
 
 if TYPE_CHECKING:
     from promptgrimoire.state.session_state import SessionState
@@ -56,8 +57,9 @@ class Session(Record):
         return Groups(self._state.groups)
 
     @property
-    def settings(self) -> Any:
-        return self._state.hidden._fields.get("settings", {})
+    def settings(self) -> SettingsView:
+        """What the config set when the session was made; read-only."""
+        return SettingsView(self._state.hidden._fields.get("settings", {}))
 
     def __repr__(self) -> str:
         return f"<session {self._state.id}>"

@@ -52,6 +52,7 @@ class SessionState:
         self.archive: Archive | None = None
         self.fields: dict[type[Record], dict[str, Any]] = {}  # declared fields (PlayerFields) by kind of record
         self._defaults: dict[type[Record], dict[str, Any]] = {}
+        self._open: dict[type[Record], set[str]] = {}  # … and the apps that declare none of them
         self.mover: Callable[[Player, Any], None] | None = None  # what `player.show_page = …` does
         self.plan: Callable[[Player], list[str]] = lambda player: []
         # the loop in which a player is or was last, its rounds so far, and whether further ones follow
@@ -62,11 +63,22 @@ class SessionState:
 
     # ---------------------------------------------------------------- records
 
-    def declare(self, declared: Mapping[str, type[Any]]) -> None:
-        """From now on, records have the fields that these classes declare ("player": a PlayerFields, …)."""
+    def declare(self, declared: Mapping[str, Mapping[str, type[Any]]]) -> None:
+        """From now on, records have the fields that the apps declare: {"market": {"player": a PlayerFields, …}, …}."""
+        self.fields, self._defaults, self._open = {}, {}, {}
         kinds: dict[str, type[Record]] = {"player": Player, "group": Group, "session": Session}
-        self.fields = {kinds[kind]: declared_fields(found) for kind, found in declared.items()}
-        self._defaults = {kinds[kind]: declared_defaults(found) for kind, found in declared.items()}
+        for name, kind in kinds.items():
+            found = [classes[name] for classes in reversed(list(declared.values())) if name in classes]
+            if found:  # of two defaults, the earlier app's
+                self.fields[kind] = {field: hint for one in found for field, hint in declared_fields(one).items()}
+                self._defaults[kind] = {
+                    field: value for one in found for field, value in declared_defaults(one).items()
+                }
+                self._open[kind] = {app for app, classes in declared.items() if name not in classes}
+
+    def takes_any(self, kind: type[Record]) -> bool:
+        """Whether the app whose code runs declares nothing for that kind of record, though others of the study do."""
+        return self.session.app in self._open.get(kind, ())
 
     def fill(self, record: Record) -> None:
         """Give a new record the defaults of its declared fields, as a write of the open transaction."""

@@ -25,7 +25,7 @@ def filled(text: str, values: Mapping[str, Any]) -> str:
 def running_language(record: Any = None) -> Any:
     """The `Language` of a player, or of whoever this code runs for; None outside of a session's code."""
     activity = current.get()
-    if activity is None:
+    if activity is None or activity.record is None:  # also where a module is imported, and in a thread
         return None
     return activity.services.language(activity.record if record is None else record, activity.app)
 

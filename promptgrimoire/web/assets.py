@@ -137,7 +137,10 @@ class AppStatic:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
         app, path = request.path_params["app"], request.path_params["path"]
-        folder = self._experiments.get(app).static_folder if app in self._experiments.names() else None
+        try:
+            folder = self._experiments.get(app).static_folder
+        except NotFound:
+            folder = None
         if folder is None or "\0" in path or any(part.startswith(".") for part in path.split("/")):
             raise HTTPException(404)
         files = self._folders.get(folder)

@@ -17,7 +17,7 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from promptgrimoire.errors import JournalDamaged, JournalError
+from promptgrimoire.errors import JournalDamaged, JournalError, NotFound
 from promptgrimoire.settings import Settings
 from promptgrimoire.web.app import build_app
 from promptgrimoire.web.assets import Assets
@@ -28,7 +28,7 @@ logger = logging.getLogger("promptgrimoire")
 
 
 class Opened(msgspec.Struct, frozen=True):
-    """What is printed about one app; without a session the links are None."""
+    """What is printed about one config (or app by itself); without a session the links are None."""
 
     app: str
     session: str | None
@@ -44,6 +44,8 @@ async def launch(
     listener: socket.socket,
     *,
     players: int = 0,
+    config: str = "",
+    session: str = "",
     as_json: bool = False,
     live: ASGIApp | None = None,
     beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
@@ -51,6 +53,7 @@ async def launch(
 ) -> None:
     """Serve `gateway` until a signal comes. The gateway is opened and closed here.
 
+    `players`, `config` and `session` say which sessions are opened (see `open_sessions`).
     `beside` runs from when the server answers until it stops.
     """
     tasks: list[asyncio.Task[None]] = []
@@ -66,7 +69,7 @@ async def launch(
             await gateway.close()
 
     try:
-        opened = await open_sessions(gateway, players)
+        opened = await open_sessions(gateway, players, config=config, session=session)
         address = address_of(listener, settings)
         app = build_app(gateway, settings, assets, live=live, lifespan=lifespan)
     except BaseException:
@@ -80,27 +83,36 @@ async def launch(
     await serve(app, settings, listener, listening)
 
 
-async def open_sessions(gateway: Gateway, players: int) -> list[Opened]:
-    """One line per app. A session is opened where there is only one app, or players are asked for.
+async def open_sessions(gateway: Gateway, players: int, *, config: str = "", session: str = "") -> list[Opened]:
+    """One line per config. A session is opened where there is only one, of `config`, or where players are asked for.
 
-    Without players, a session of the app that nobody has joined yet is gone on with.
+    Without players, a session of the config that nobody has joined yet is gone on with; `session` says which one is.
+    Raises NotFound where there is no such config or session.
     """
     apps = list(gateway.experiments.names())
-    if not apps or (len(apps) > 1 and not players):
+    if session:
+        host = await gateway.host(session)
+        return [_opened(gateway, host.config, host)]
+    if config and config not in apps:
+        gateway.experiments.study(config)  # raises: says why it does not load
+        raise NotFound(f"no config {config!r}; there are {', '.join(apps)}")
+    if not apps or (len(apps) > 1 and not players and not config):
         return [Opened(app, None, None, []) for app in apps]
     streams = await gateway.sessions()
-    unused = {} if players else {stream.app: stream.id for stream in streams if not stream.joined}
     joined = {stream.app: stream.id for stream in streams if stream.joined}  # oldest first
-    opened = [await _open(gateway, app, unused.get(app), players) for app in apps]
+    opened = [
+        await _open(gateway, app, players) if config in ("", app) else Opened(app, None, None, []) for app in apps
+    ]
     return [
         msgspec.structs.replace(line, earlier=gateway.admin_token(joined[line.app])) if line.app in joined else line
         for line in opened
     ]
 
 
-async def _open(gateway: Gateway, app: str, unused: str | None, players: int) -> Opened:
+async def _open(gateway: Gateway, app: str, players: int) -> Opened:
     try:
-        host = await gateway.host(unused) if unused else await gateway.create_session(app, players)
+        unused = None if players else await gateway.unused(app)
+        host = unused if unused is not None else await gateway.create_session(app, players)
     except JournalDamaged:
         host = await gateway.create_session(app, players)  # the log names the one that is damaged; it is left as it is
     except JournalError:
@@ -117,7 +129,7 @@ def _opened(gateway: Gateway, app: str, host: Host) -> Opened:
 
 
 def json_lines(address: str, opened: Sequence[Opened]) -> str:
-    """One JSON object per app, each on a line of its own."""
+    """One JSON object per config, each on a line of its own."""
     return "\n".join(
         json.dumps(
             {
@@ -138,7 +150,11 @@ def text_lines(address: str, opened: Sequence[Opened], settings: Settings) -> st
     lines = [f"{'Start' if settings.development else 'Server':<8}{address}/"]
     waiting = [line.app for line in opened if line.session is None]
     if waiting:
-        how = "the start page opens one with a click" if settings.development else "--players N opens one of each"
+        how = (
+            "the start page opens one with a click"
+            if settings.development
+            else "--config NAME opens one, --players N one of each"
+        )
         lines.append(f"{'':<8}No session is open of {', '.join(waiting)}: {how}.")
     elif not opened:
         lines.append(f"{'':<8}Nothing loads yet. This server notices when that is mended; then open the start page.")

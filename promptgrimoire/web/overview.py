@@ -46,13 +46,13 @@ class Overview:
         token, host = await self._host(request)
         address = public_address(request, self._settings)
         join = f"{address}/s/{host.id}/"
-        experiments = self._gateway.experiments
-        known = host.config in experiments.names()
+        study = self._gateway.experiments.study(host.config)
         response = self._pages.answer(
             request,
             "session.html",
             app=host.config,
-            title=(experiments.get(host.config).title or host.config) if known else host.config,
+            title=study.title or host.config,
+            suggested=min(max(study.multiple, 2), SIDE_BY_SIDE),
             session=host.id,
             join=join,
             qr=qr_code(join, "QR code of the session link"),

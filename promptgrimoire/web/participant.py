@@ -109,9 +109,8 @@ class Participants:
         await host.submit(token, int(stay), submission, data, uploads)
         return _see_other(f"/p/{token}/")
 
-    def _title(self, app: str) -> str:
-        experiments = self._gateway.experiments
-        return (experiments.get(app).title or app) if app in experiments.names() else app
+    def _title(self, config: str) -> str:
+        return self._gateway.experiments.study(config).title or config
 
 
 def visitor_of(request: Request) -> str:

@@ -48,6 +48,12 @@ async def watch(experiments: Experiments, since: float) -> None:
 
 
 def _refresh(experiments: Experiments, touched: list[Path]) -> None:
+    files = experiments.project_files()
+    # grimoire.py may use any module beside the apps.
+    if any(path in files or (path.suffix == ".py" and not _in_an_app(path, experiments)) for path in touched):
+        for name in experiments.refresh_project():
+            logger.info("%s: the new version runs", name)
+    touched = [path for path in touched if path not in files]
     places = experiments.paths() if touched else {}
     # What lies beside the apps (shared templates and modules) may be used by any of them.
     shared = any(not any(path.is_relative_to(place) for place in places.values()) for path in touched)
@@ -61,8 +67,13 @@ def _refresh(experiments: Experiments, touched: list[Path]) -> None:
             logger.info("%s loads again", name)
 
 
+def _in_an_app(path: Path, experiments: Experiments) -> bool:
+    return any(path.is_relative_to(place) for place in experiments.paths().values())
+
+
 def _changed_since(experiments: Experiments, since: float) -> list[Path]:
-    files = (file for place in experiments.paths().values() for file in (place, *place.rglob("*")))
+    apps = (file for place in experiments.paths().values() for file in (place, *place.rglob("*")))
+    files = (*experiments.project_files(), *apps)
     sources = _Sources()
     return [file for file in files if sources(Change.modified, str(file)) and _modified(file) >= since]
 

@@ -45,7 +45,7 @@ class Start:
         return self._pages.answer(
             request,
             "start.html",
-            experiments=[experiments.get(name) for name in experiments.names()],
+            experiments=[experiments.study(name) for name in experiments.names()],
             errors=dict(experiments.errors),
             sessions=[
                 {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 from playwright.async_api import async_playwright
 
 from promptgrimoire.authoring.experiment import load
+from promptgrimoire.authoring.project import read_project
+from promptgrimoire.authoring.secrets import Secrets
 from promptgrimoire.commands import SessionCreated
 from promptgrimoire.errors import ExperimentError
 from promptgrimoire.journal.entries import Chain, Entry
@@ -37,7 +40,9 @@ def test_there_are_snippets_and_each_is_run_by_a_test() -> None:
     assert {snippet.page for snippet in PLAYED} >= {"README.md", "authoring.md", "state-and-journal.md", "values.md"}
     assert sum(bool(snippet.plays) for snippet in PLAYED) > 10
     assert [
-        str(snippet) for snippet in ALL if snippet not in [*PLAYED, *REFUSED] and snippet.page != "journal.md"
+        str(snippet)
+        for snippet in ALL
+        if snippet not in [*PLAYED, *REFUSED] and snippet.page not in ("journal.md", "projects.md")
     ] == []
 
 
@@ -80,6 +85,21 @@ def test_what_is_refused(snippet: Snippet, tmp_path: Path) -> None:
     with pytest.raises(ExperimentError) as refused:
         load(tmp_path / "fragment.py")
     assert snippet.refused in str(refused.value)
+
+
+def test_the_projects_page_is_true(tmp_path: Path) -> None:
+    (snippet,) = [snippet for snippet in ALL if snippet.page == "projects.md"]
+    (tmp_path / "grimoire.py").write_text(snippet.code)
+    blocks = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "projects.md").read_text("utf-8"), re.DOTALL)
+    (tmp_path / "grimoire.toml").write_text(blocks[0])
+    (tmp_path / "secrets.toml").write_text(blocks[1])
+    secrets = Secrets()
+    project = read_project(tmp_path, secrets)
+    assert list(project.configs) == ["full", "pilot", "market_of_2", "market_of_4", "market_of_8"]
+    assert project.configs["full"].settings == {"rate": 0.1, "showup_fee": 5}
+    assert project.configs["market_of_4"].settings == {"group_size": 4}
+    assert (project.settings, project.language) == ({"rate": 0.05}, "de")
+    assert secrets.get("OPENAI_API_KEY") == "sk-…"
 
 
 def test_the_digest_of_the_journals_page_is_the_journals() -> None:

@@ -21,6 +21,7 @@ class FakeExperiment:
     title: str = ""
     description: str = ""
     static_folder: Path | None = None
+    multiple: int = 1
 
 
 @dataclass
@@ -31,8 +32,13 @@ class FakeExperiments:
     def names(self) -> list[str]:
         return list(self.known)
 
-    def get(self, name: str) -> FakeExperiment:
-        return self.known[name]
+    def study(self, name: str) -> FakeExperiment:
+        return self.get(name)
+
+    def get(self, app: str) -> FakeExperiment:
+        if app not in self.known:
+            raise NotFound(app)
+        return self.known[app]
 
 
 @dataclass
@@ -163,6 +169,10 @@ class FakeGateway:
 
     async def host_of(self, token: str) -> FakeHost:
         return await self.host(session_of(token) or "")
+
+    async def unused(self, config: str) -> FakeHost | None:
+        found = [stream.id for stream in await self.sessions() if stream.app == config and not stream.joined]
+        return await self.host(found[-1]) if found else None
 
     async def sessions(self) -> list[Stream]:
         return [
