@@ -14,6 +14,7 @@ from promptgrimoire.authoring.choice_fields import BooleanField, BoundedChoiceFi
 from promptgrimoire.authoring.field_base import Addons, GrimoireField
 from promptgrimoire.authoring.html import Attributes, element, joined, void
 from promptgrimoire.authoring.number_fields import RangeField
+from promptgrimoire.authoring.plain_fields import GROUPED, MULTIPLE
 from promptgrimoire.authoring.text_fields import TextAreaField
 from promptgrimoire.authoring.uploads import FileField
 
@@ -22,7 +23,7 @@ _GROUPS = ("RadioField", "SelectMultipleField")  # of WTForms: lists of inputs
 
 def whole(field: Any, **given: Any) -> Markup:
     """A field with all that belongs to it. What is given are attributes of its input, as in `class_="wide"`."""
-    if getattr(field, "grouped", field.type in _GROUPS):
+    if getattr(field, "grouped", field.type in GROUPED):
         return _group(field, given)
     described = described_by(field)
     if isinstance(field, BooleanField) or field.type == "BooleanField":
@@ -105,7 +106,7 @@ def scale(field: LikertField, given: Attributes) -> Markup:
 
 def first_input(field: Any) -> str:
     """The id that a link to the field leads to."""
-    return f"{field.id}-0" if getattr(field, "grouped", field.type in _GROUPS) else str(field.id)
+    return f"{field.id}-0" if getattr(field, "grouped", field.type in GROUPED) else str(field.id)
 
 
 def spoken_label(field: Any) -> Any:
@@ -117,7 +118,7 @@ def spoken_label(field: Any) -> Any:
 
 
 def _group(field: Any, given: dict[str, Any]) -> Markup:
-    one = not getattr(field, "multiple", field.type == "SelectMultipleField")
+    one = not getattr(field, "multiple", field.type in MULTIPLE)
     role = {
         "role": "radiogroup" if one else None,
         "aria-required": "true" if one and isinstance(field, GrimoireField) and not field.optional else None,

@@ -41,6 +41,7 @@ WRONG = "This answer is not correct. Please try again."
 FILE_MISSING = "Please choose a file."
 FILE_TYPE = "Files of this type are not accepted. Please choose one of these: {types}."
 FILE_TOO_LARGE = "This file is too large. It may have at most {most}."
+FILE_TOO_LARGE_HERE = "This file is too large. Please choose a smaller one."
 FILE_EMPTY = "This file is empty. Please choose another one."
 
 SUMMARY = "Please check your answers."

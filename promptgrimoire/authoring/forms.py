@@ -15,7 +15,7 @@ from markupsafe import Markup
 from wtforms.form import BaseForm
 from wtforms.meta import DefaultMeta
 
-from promptgrimoire.authoring import field_html, form_texts, likert_html
+from promptgrimoire.authoring import field_html, form_texts, likert_html, plain_fields
 from promptgrimoire.authoring.choice_fields import ChoiceField, RadioField
 from promptgrimoire.authoring.field_base import LONGEST, GrimoireField, hostile_character
 from promptgrimoire.authoring.html import element, joined, void
@@ -159,6 +159,10 @@ class Form:
 
     def _check_value(self, name: str, field: Any) -> None:
         """Plain WTForms fields take what ours do not: numbers without end, objects of other kinds."""
+        if isinstance(field, GrimoireField):
+            return
+        if not plain_fields.is_bounded(field.data):
+            field.errors = [self._gettext(form_texts.TOO_LARGE)]
         try:
             encode(field.data)
         except NotStorable as problem:
@@ -249,7 +253,7 @@ def build_form(
         if problem is not None:
             raise AuthorError(f"fields: {problem}")
     language = language or _English()
-    bound = BaseForm(dict(fields), meta=_Meta(language))
+    bound = BaseForm({name: plain_fields.ready(unbound) for name, unbound in fields.items()}, meta=_Meta(language))
     earlier = {name: value for name, value in (defaults or {}).items() if name in fields and value is not None}
     bound.process(None, data=earlier)
     known = list((order or {}).get("fields", ()))
@@ -285,7 +289,7 @@ def wrong_field(name: object, field: object) -> str | None:
         if isinstance(field, type):
             return f"{name}: found the class {field.__name__}; write {field.__name__}(label=...)"
         return f"{name}: expected a field, as in StringField(label=...), found {field!r}"
-    mend = next((_UNSUPPORTED[one.__name__] for one in kind.__mro__ if one.__name__ in _UNSUPPORTED), None)
+    mend = plain_fields.why_unsupported(kind)
     return None if mend is None else f"{name}: {kind.__name__} cannot be part of a page's form; {mend}"
 
 
@@ -300,9 +304,7 @@ class _Meta(DefaultMeta):  # type: ignore[misc]
 
     def render_field(self, field: Any, render_kw: Mapping[str, Any]) -> Any:
         if not isinstance(field, GrimoireField) or field.widget is not None:
-            described = {"class": "form-control"} if field.type in _TYPED else {}
-            invalid = {"aria_invalid": "true"} if field.errors else {}
-            return super().render_field(field, {**described, **(field.render_kw or {}), **invalid, **render_kw})
+            return super().render_field(field, {**plain_fields.attributes(field), **render_kw})
         own = field.render_kw or {}
         classes = " ".join(str(one) for one in (own.get("class"), own.get("class_")) if one)
         return field_html.control(field, {**own, **render_kw, **({"class": classes} if classes else {})})
@@ -361,14 +363,14 @@ class _Posted:
 
 
 def _problem(field: Any, values: list[str]) -> _Problem | None:
-    many = getattr(field, "multiple", field.type in _MULTIPLE)
+    many = getattr(field, "multiple", field.type in plain_fields.MULTIPLE)
     if len(values) > 1 and not many:
         return _Problem(form_texts.ONE_ONLY)
     for value in values:
         character = hostile_character(value)
         if character is not None:
             return _Problem(form_texts.CHARACTER, character)
-        if len(value) > LONGEST or (field.type in _NUMBERS and len(value) > 64):
+        if len(value) > LONGEST or (field.type in plain_fields.NUMBERS and len(value) > 64):
             return _Problem(form_texts.UNREADABLE)
     return _Problem(form_texts.UNREADABLE) if len(values) > 1000 else None
 

@@ -69,6 +69,8 @@ class FileField(GrimoireField):
             raise ValueError(self.say(texts.FILE_TYPE, types=", ".join(self.accept)))
         if not found.size:
             raise ValueError(self.say(texts.FILE_EMPTY))
+        if not found.digest:  # larger than the server's limit, so not kept
+            raise ValueError(self.say(texts.FILE_TOO_LARGE_HERE))
         self.data = found
 
     def accepts(self, filename: str, content_type: str) -> bool:
@@ -78,6 +80,11 @@ class FileField(GrimoireField):
 
     def _value(self) -> str:
         return ""
+
+
+def is_for_files(unbound: Any) -> bool:
+    """Whether one entry of `fields` is a FileField, of ours or of WTForms."""
+    return any(kind.__name__ == "FileField" for kind in getattr(unbound, "field_class", object).__mro__)
 
 
 def readable_size(size: int) -> str:

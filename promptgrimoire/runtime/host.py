@@ -24,6 +24,7 @@ from promptgrimoire.commands import Cause
 from promptgrimoire.context import Activity, current
 from promptgrimoire.errors import JournalError, JournalUnavailable, NotFound, Refused, Reject, TooLarge
 from promptgrimoire.journal.base import Description, Journal
+from promptgrimoire.journal.blobs import Incoming
 from promptgrimoire.journal.entries import Chain, Entry, Outcome, Send
 from promptgrimoire.realtime.outbox import Document
 from promptgrimoire.runtime.activities import Awaited, Run
@@ -37,6 +38,7 @@ from promptgrimoire.runtime.rendering import Frame, Rendering
 from promptgrimoire.runtime.segments import Segments
 from promptgrimoire.runtime.tasks import Tasks
 from promptgrimoire.runtime.timers import Timers
+from promptgrimoire.runtime.uploads import Uploads
 from promptgrimoire.runtime.waiting import Waiting
 from promptgrimoire.runtime.watchdog import Watchdog
 from promptgrimoire.settings import Settings
@@ -115,10 +117,11 @@ class Host:
         self.deliveries = Deliveries(self)
         self.calls = Calls(self)
         self.flow = Flow(self)
+        self.waiting = Waiting(self)
         self.timers = Timers(self)
         self.tasks = Tasks(self)
+        self.uploads = Uploads(self)
         self.attendance = Attendance(self)
-        self.waiting = Waiting(self)
         state.mover = self.flow.ask_to_move
         state.plan = self.flow.route.names
         state.place = self.flow.place_of
@@ -184,7 +187,15 @@ class Host:
 
     async def retry(self, token: str, request: PageRequest | None = None) -> None:
         """Enter the page again that could not be entered. Raises NotFound."""
-        await self.flow.retry(self._player(token))
+        await self.flow.retry(self._player(token), request)
+
+    def upload_limits(self, token: str, stay: int | None) -> dict[str, int]:
+        """How many bytes each field's file may have; see `Uploads.limits`. Raises NotFound."""
+        return self.uploads.limits(self._player(token), stay)
+
+    def incoming(self) -> Incoming:
+        """Where the next file that somebody sends goes."""
+        return self.uploads.incoming()
 
     def _player(self, token: str) -> Player:
         player = self.state.tokens.get(token)

@@ -98,6 +98,10 @@ class Tasks:
         """What a player speaks; for any other record, what the study does."""
         return self._host.study.language_of(record, app)
 
+    async def read_upload(self, digest: str, size: int) -> bytes:
+        """The content of a file that a participant has sent."""
+        return await self._host.uploads.read(digest, size)
+
     async def in_thread(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         """Call a blocking function in a thread: plain values in and out."""
         for argument in arguments:

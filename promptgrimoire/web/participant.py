@@ -18,7 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from promptgrimoire.authoring.uploads import Upload
 from promptgrimoire.ids import new_secret
 from promptgrimoire.web.pages import ConsolePages, html_response, speaks
-from promptgrimoire.web.seam import Gateway, Host
+from promptgrimoire.web.seam import Gateway, Host, Rendering
 from promptgrimoire.web.security import refuse_foreign
 from promptgrimoire.web.uploads import read_submission
 
@@ -84,7 +84,9 @@ class Participants:
         token = request.path_params["token"]
         host = await self._gateway.host_of(token)
         speaks(request, partial(host.language, token))
-        rendering = await host.page(token)
+        return self._shown(request, await host.page(token))
+
+    def _shown(self, request: Request, rendering: Rendering) -> Response:
         if rendering.kind == "page":
             return html_response(request, rendering.html, rendering.status)
         return self._pages.told(request, f"{rendering.kind}.html", rendering.status, reference=rendering.reference)
@@ -92,7 +94,8 @@ class Participants:
     async def submit(self, request: Request) -> Response:
         """POST of `/p/{token}/`: what the page's form says, then on to the next page.
 
-        A submission of a stay that is over, or one that is repeated, changes nothing.
+        A submission of a stay that is over, or one that is repeated, changes nothing. One that is refused is answered
+        by the page, with what is wrong.
         """
         refuse_foreign(request.scope)
         token = request.path_params["token"]
@@ -106,8 +109,8 @@ class Participants:
         if not stay.isascii() or not stay.isdigit() or len(stay) > 15 or not _SUBMISSION.fullmatch(submission):
             raise HTTPException(400)
         data = {name: values for name, values in form.items() if name not in (STAY, SUBMISSION)}
-        await host.submit(token, int(stay), submission, data, uploads)
-        return _see_other(f"/p/{token}/")
+        refused = await host.submit(token, int(stay), submission, data, uploads)
+        return _see_other(f"/p/{token}/") if refused is None else self._shown(request, refused)
 
     def _title(self, config: str) -> str:
         return self._gateway.experiments.study(config).title or config

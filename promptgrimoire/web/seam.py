@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from promptgrimoire.authoring.language import Language
+from promptgrimoire.authoring.uploads import Upload
 from promptgrimoire.journal.base import Stream
+from promptgrimoire.journal.blobs import Incoming
 
 
 class Rendering(Protocol):
@@ -80,7 +82,16 @@ class Host(Protocol):
     def players(self) -> Sequence[PlayerLine]: ...
     async def durable(self) -> None: ...
     async def page(self, token: str) -> Rendering: ...
-    async def submit(self, token: str, stay: int, submission: str, data: Mapping[str, list[str]]) -> None: ...
+    def upload_limits(self, token: str, stay: int | None) -> Mapping[str, int]: ...
+    def incoming(self) -> Incoming: ...
+    async def submit(
+        self,
+        token: str,
+        stay: int,
+        submission: str,
+        data: Mapping[str, list[str]],
+        uploads: Mapping[str, Upload] | None = ...,
+    ) -> Rendering | None: ...
     async def retry(self, token: str) -> None: ...
 
 

@@ -56,23 +56,40 @@ class Security:
 
         safe = scope["method"] in SAFE_METHODS
         scope["grimoire.foreign"] = not safe and not may_post(Headers(scope=scope), self._settings.origins)
-        limited = receive if safe else _limited(receive, self._settings.limits.form)
-        await self._app(scope, limited, send_with_headers)
+        if safe:
+            await self._app(scope, receive, send_with_headers)
+            return
+        scope["grimoire.body"] = body = Body(receive, self._settings.limits.form, Headers(scope=scope))
+        await self._app(scope, body.receive, send_with_headers)
 
 
-def _limited(receive: Receive, limit: int) -> Receive:
-    """`receive` that raises HTTPException 413 once the body exceeds `limit` bytes; what was read by then is dropped."""
-    size = 0
+class Body:
+    """A request's body of at most so many bytes: `receive` raises HTTPException 413, at once where the header says how
+    long it is, and else as soon as it is longer. Whoever expects files sets a higher `limit` before reading."""
 
-    async def receive_within_limit() -> Message:
-        nonlocal size
-        message = await receive()
-        size += len(message.get("body", b""))
-        if size > limit:
-            raise HTTPException(413, headers={"connection": "close"})
+    def __init__(self, receive: Receive, limit: int, headers: Headers) -> None:
+        self._receive = receive
+        self.limit = limit
+        length = headers.get("content-length", "")
+        self._announced = int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
+        self._size = 0
+
+    def allow(self, limit: int) -> None:
+        """The limit from now on."""
+        self._limit = limit
+
+    async def receive(self) -> Message:
+        if self._announced > self.limit:
+            raise _too_large()
+        message = await self._receive()
+        self._size += len(message.get("body", b""))
+        if self._size > self.limit:
+            raise _too_large()
         return message
 
-    return receive_within_limit
+
+def _too_large() -> HTTPException:
+    return HTTPException(413, headers={"connection": "close"})
 
 
 def refuse_foreign(scope: Scope) -> None:

@@ -63,12 +63,6 @@ async def test_a_multipart_form_is_read_too(client: httpx.AsyncClient, host: Fak
     assert host.submissions[0][1:] == (7, "", {"a": ["ü"]})
 
 
-async def test_files_are_refused_until_forms_take_them(client: httpx.AsyncClient, host: FakeHost, place: str) -> None:
-    answer = await client.post(place, data={"_stay": "7", "_submission": ""}, files={"a": ("a.txt", b"text")})
-    assert answer.status_code == 400
-    assert host.submissions == []
-
-
 @pytest.mark.parametrize("stay", ["", "-1", "x", "9" * 20, "٣"])
 async def test_a_submission_without_a_stay_is_refused(
     client: httpx.AsyncClient, host: FakeHost, place: str, stay: str
