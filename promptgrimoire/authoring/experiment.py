@@ -99,16 +99,12 @@ class Experiment:
             raise ExperimentError([f"{where}: page_order returned no page; it needs at least one"])
         return found
 
-    def order_for(self, player: Any) -> tuple[PageSpec, ...]:
-        """The pages of `steps_for` that are decided already."""
-        return tuple(self.pages[step] for step in self.steps_for(player) if isinstance(step, str))
-
     def _key_of(self, page: type[Page]) -> str:
         return f"{self.name}/{page.__name__}"
 
     def source_files(self) -> list[Path]:
         """The files to watch for a reload."""
-        return source_files(_place_of(self.path))
+        return source_files(place_of(self.path))
 
 
 def load(path: Path | str) -> Experiment:
@@ -116,7 +112,7 @@ def load(path: Path | str) -> Experiment:
 
     Raises ExperimentError with every problem that was found, each as "file:line: what, and the mend".
     """
-    place = _place_of(Path(path))
+    place = place_of(Path(path))
     sources = _sources(place)
     report = Report(place, sources)
     try:
@@ -196,7 +192,8 @@ def _languages(place: Place, report: Report) -> Languages:
     return languages
 
 
-def _place_of(path: Path) -> Place:
+def place_of(path: Path) -> Place:
+    """Where an experiment is. Raises ExperimentError where there is none, or none of a usable name."""
     path = path.resolve()
     if path.name == "__init__.py":
         path = path.parent
