@@ -32,7 +32,7 @@ def meet_whom_they_influenced(rounds: list[Round]) -> set[tuple[int, int]]:
     influenced = {player: {player} for group in rounds[0] for player in group}  # by whom
     found = set()
     for groups in rounds:
-        after = {}
+        after: dict[int, set[int]] = {}
         for group in groups:
             found |= {(a, b) for a in group for b in group if a != b and a in influenced[b]}
             together = set().union(*(influenced[player] for player in group))

@@ -158,7 +158,10 @@ def test_an_empty_arm_shows_nothing() -> None:
 
 
 def test_apps_are_asked_for_their_order_when_reached() -> None:
-    apps = {"one": compiled([A, Rounds(B, n=2)], lambda page: f"one/{page.__name__}"), "two": ["two/C"]}
+    apps: dict[str, list[Step]] = {
+        "one": compiled([A, Rounds(B, n=2)], lambda page: f"one/{page.__name__}"),
+        "two": ["two/C"],
+    }
     plan: list[Step] = [{"app": "one"}, {"app": "two"}]
     assert settled(plan, Decided()) == plan
     places = walked(plan, Decided(apps=apps))
