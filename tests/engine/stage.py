@@ -11,7 +11,7 @@ import asyncio
 import heapq
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import Context
 from pathlib import Path
 from textwrap import dedent
@@ -19,11 +19,15 @@ from typing import Any
 
 import msgspec
 
-from promptgrimoire.authoring.pages import PageSpec
+from promptgrimoire.authoring.pages import PageRequest, PageSpec
+from promptgrimoire.authoring.uploads import Upload
+from promptgrimoire.commands import Administered
 from promptgrimoire.errors import JournalUnavailable
 from promptgrimoire.journal.base import Journal
 from promptgrimoire.journal.memory import MemoryJournal
 from promptgrimoire.realtime.protocol import Adopted, Call, Handled, Hello
+from promptgrimoire.runtime.activities import Awaited
+from promptgrimoire.runtime.flow import BACK
 from promptgrimoire.runtime.gateway import Gateway
 from promptgrimoire.runtime.host import Host
 from promptgrimoire.runtime.rendering import Rendering
@@ -183,10 +187,40 @@ class Server:
             await self.clock.advance(1.1)  # it waits a moment for a hook that waits for something
         return await rendering
 
-    async def submit(self, id: int = 1, stay: int | None = None, data: dict[str, list[str]] | None = None) -> None:
+    async def submit(
+        self,
+        id: int = 1,
+        stay: int | None = None,
+        data: Mapping[str, str | list[str]] | None = None,
+        *,
+        submission: str | None = None,
+        uploads: Mapping[str, Upload] | None = None,
+        request: PageRequest | None = None,
+    ) -> Rendering | None:
+        """Post the player's form, as a submission of its own unless `submission` names one."""
         host = await self.host()
         player = host.state.player(id)
-        await host.flow.submit(player, stay if stay is not None else player._about["stay"], "x", data or {})
+        posted = {name: [said] if isinstance(said, str) else said for name, said in (data or {}).items()}
+        stay = stay if stay is not None else player._about["stay"]
+        return await host.flow.submit(player, stay, submission or f"n{next(_nonces)}", posted, uploads, request)
+
+    async def back(self, id: int = 1, data: Mapping[str, str | list[str]] | None = None) -> Rendering | None:
+        """Press Back."""
+        return await self.submit(id, None, {**(data or {}), BACK: "1"})
+
+    async def act(self, function: Callable[[], object], id: int = 1) -> None:
+        """One transaction by somebody else (a researcher), and what it leads to. Raises what the function raised."""
+        host = await self.host()
+        run = Awaited(host, Administered("test", "test"), host.activity(host.state.player(id), "test"))
+        host.step(function, run)
+        if run.error is not None:
+            raise run.error
+        await settle()
+
+    async def move(self, target: object, id: int = 1) -> None:
+        """`move_to_page` by somebody else."""
+        host = await self.host()
+        await self.act(lambda: host.flow.ask_to_move(host.state.player(id), target), id)
 
     async def stop(self) -> None:
         """Stop as one asks a server to."""
