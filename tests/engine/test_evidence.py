@@ -15,7 +15,7 @@ from promptgrimoire.journal import database
 from promptgrimoire.journal.base import Description, Journal
 from promptgrimoire.journal.entries import Row
 from promptgrimoire.journal.sqlite import SqliteJournal
-from promptgrimoire.runtime.recovery import Snapshots
+from promptgrimoire.realtime.protocol import CloseCode
 from promptgrimoire.settings import Limits, Settings
 from tests.engine.conftest import Serve
 from tests.engine.stage import Browser, Server, Tab, settle
@@ -223,7 +223,7 @@ async def test_evidence_6_a_long_session_is_loaded_from_its_snapshot_and_what_ca
     journal = CountingJournal(tmp_path / "journal.sqlite3")
     server = await serve(LAB, journal=journal, settings=UNLIMITED)
     await call_often(server, "add", [[f"{n}"] for n in range(2000)])
-    await Snapshots(await server.host()).take()
+    await server.gateway._snapshots[server.session].take()
     await call_often(server, "add", [["after"]])
     after = (await server.host()).chain.seq
     await server.stop()
@@ -320,6 +320,29 @@ async def test_evidence_18_all_telling_all_encodes_one_frame_per_call_and_none_p
     assert len(texts) == 400
     # One for all who listen, and one for the caller, whose reply is in it.
     assert len({id(text) for text in texts}) <= 2 * 20
+
+
+# ---------------------------------------------------------------- 22: the old socket
+
+
+async def test_evidence_22_a_document_that_connects_again_takes_the_place_of_its_old_socket(serve: Serve) -> None:
+    """The network was lost and only the browser has noticed: the server must not wait for the old one to end."""
+    server = await serve(LAB, players=2)
+    one, two = await server.opened(1), await server.opened(2)
+    old, old_talk = one.sink, one.talk
+    assert old is not None
+    assert old_talk is not None
+    await one.connect()
+    assert old.closed_with is not None
+    assert old.closed_with[0] == CloseCode.TAKEOVER
+    old_talk.closed(1006)  # late
+    heard = len(one.events)
+    await two.ask("tell")
+    assert len(one.events) == heard + 1
+    host = await server.host()
+    assert host.attendance.presence.connections(1) == 1
+    await server.clock.advance(60)
+    assert (await server.player()).online
 
 
 # ---------------------------------------------------------------- 24: once

@@ -14,6 +14,10 @@ class One(Page):
         notify(player, others_in_session(player), text, keep=keep)
 
     @live
+    def tell_others(page, player, text: str):
+        send_to(others_in_session(player), text, keep=True)
+
+    @live
     def tell_page(page, player, text: str):
         notify(player, player.session, text, where=Two)
 
@@ -56,6 +60,17 @@ async def test_what_was_kept_for_everybody_is_not_for_those_who_come_later(serve
     await server.gateway._snapshots[server.session].take()
     for host in (await server.host(), await server.restart()):
         assert [len(host.deliveries.of(player).kept) for player in (1, 2, 3)] == [0, 1, 0]
+
+
+async def test_what_was_kept_for_the_others_is_not_kept_for_oneself_after_a_restart(serve: Serve) -> None:
+    server = await serve(LAB, players=3)
+    one = await server.opened()
+    await one.ask("tell_others", "kept")
+    for host in (await server.host(), await server.restart()):
+        assert [len(host.deliveries.of(player).kept) for player in (1, 2, 3)] == [0, 1, 1]
+    await one.connect()
+    two = await server.opened(2)
+    assert (one.events, two.events) == ([], ["kept"])
 
 
 async def test_an_event_cannot_pass_for_a_message_of_the_framework(serve: Serve) -> None:

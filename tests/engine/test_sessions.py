@@ -52,6 +52,17 @@ class Lab(Page):
         return list(player.session.heap)
 
     @live
+    async def cling(page, player):
+        """Will not be cancelled."""
+        for _ in range(3):
+            try:
+                await asyncio.sleep(1000)
+            except asyncio.CancelledError:
+                ran.append("cancelled")
+            player.session.count = 99
+            notify(player, player.session, "from a host that is gone")
+
+    @live
     def fail(page, player):
         player.session.count = -1
         raise ValueError("on purpose")
@@ -190,6 +201,29 @@ async def test_a_change_behind_a_containers_back_gets_into_no_snapshot(
     assert (session.count, list(session.heap), list(session.table["inside"])) == (1, [], [])
     await one.connect()
     assert await one.ask("append", 3) == [3]
+
+
+async def test_what_goes_on_in_a_session_that_was_given_up_reaches_neither_journal_nor_browsers(serve: Serve) -> None:
+    """Its journal works: only that nobody commits for the old memory any more keeps the two apart."""
+    server = await serve(LAB, players=2)
+    one, two = await server.opened(1), await server.opened(2)
+    old = await server.host()
+    two.invoke("cling")
+    await settle()
+    one.invoke("behind_its_back")
+    await settle()
+    assert old.failure is not None
+    await server.clock.advance(10)
+    await one.connect()
+    await two.connect()
+    await settle()
+    assert await one.ask("add") == 1
+    await server.clock.advance(2000)
+    assert server.module.ran[:1] == ["cancelled"]
+    for host in (await server.host(), await server.restart()):
+        assert host is not old
+        assert host.state.session.count == 1
+    assert "from a host that is gone" not in [*one.events, *two.events]
 
 
 async def test_evidence_18_a_broadcast_is_encoded_once(serve: Serve) -> None:
