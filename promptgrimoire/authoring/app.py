@@ -18,13 +18,13 @@ from promptgrimoire.authoring.checks import Report, hook_of
 from promptgrimoire.authoring.live import options_of
 from promptgrimoire.authoring.pages import BUILT_IN_PAGES, HOOK_KINDS, Hook, HookKind, Page, PlayerContext
 from promptgrimoire.authoring.schedule import EveryHandler, interval_of
-from promptgrimoire.authoring.sequence import Repeat, Sequence, pages_in, sequences_in
+from promptgrimoire.authoring.sequence import Between, Repeat, Sequence, pages_in, sequences_in
 from promptgrimoire.authoring.source import Source
 from promptgrimoire.authoring.templates import PageTemplate
 from promptgrimoire.authoring.vocabulary import LATER_MODULE_HOOKS, MODULE_HOOKS, MODULE_VALUES, OTREE_MODULE, near_miss
 from promptgrimoire.errors import NotSerialisable
 from promptgrimoire.state.browser_values import to_browser
-from promptgrimoire.state.declared import BUILT_IN, GroupFields, PlayerFields, SessionFields, declared_fields
+from promptgrimoire.state.declared import ALWAYS, BUILT_IN, GroupFields, PlayerFields, SessionFields, declared_fields
 
 _DECLARED = {"player": PlayerFields, "group": GroupFields, "session": SessionFields}
 
@@ -70,6 +70,8 @@ def check_app(module: ModuleType, source: Source, report: Report) -> App:
     if description is not None and not isinstance(description, str):
         report.error(_at(source, "DESCRIPTION"), f"DESCRIPTION: expected text, found {description!r}")
     constants = getattr(module, "C", None) if source.defines("C") else None
+    declared = _declared(module, source, report)
+    _check_fields(items or [], declared, source, report)
     return App(
         hooks=_module_hooks(module, source, report),
         pages=None if items is None else list(pages_in(items)),
@@ -78,7 +80,7 @@ def check_app(module: ModuleType, source: Source, report: Report) -> App:
         constants=constants,
         export=_export(constants, source, report),
         context_class=_context(module, source, report),
-        declared=_declared(module, source, report),
+        declared=declared,
         every=_every(module, source, report),
         description=inspect.cleandoc(str(description or module.__doc__ or "")),
         multiple=_multiple(module, source, report),
@@ -189,6 +191,29 @@ def _check_endless(items: list[Any] | tuple[Any, ...], source: Source, report: R
                 "page_order: Repeat never ends, since nothing sets player.add_round; write player.add_round = False in "
                 "a hook of one of its pages (after_once, for example), or give it continue_with=0.75 or at_most=10",
             )
+
+
+def _check_fields(items: list[Any], declared: dict[str, type], source: Source, report: Report) -> None:
+    """Fields that a Between names and a declared player has not."""
+    if "player" not in declared:
+        return
+    try:
+        known = {*declared_fields(declared["player"]), *BUILT_IN, *ALWAYS}
+    except (NameError, TypeError, AttributeError, SyntaxError):
+        return  # a hint that cannot be read has been reported
+    for between in sequences_in(items):
+        if not isinstance(between, Between):
+            continue
+        within = [between.within] if isinstance(between.within, str) else list(between.within or ())
+        for keyword, names in (("store", [between.store] if between.store else []), ("within", within)):
+            for name in names:
+                if name not in known:
+                    near = near_miss(name, known)
+                    mend = f"did you mean {near!r}?" if near else f"add {name}: str to it"
+                    report.error(
+                        _where(order.Mistake("", 0, between), source, report),
+                        f"page_order: Between: {keyword}: class Player declares no {name!r}; {mend}",
+                    )
 
 
 def _mentions(tree: ast.AST, name: str) -> bool:

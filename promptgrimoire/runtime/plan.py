@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 from promptgrimoire.errors import AuthorError
@@ -99,6 +100,7 @@ def step_of(place: Place) -> str:
     return text
 
 
+@lru_cache(maxsize=16_384)  # the same few texts stand in the plans of all players
 def page_of_step(step: str) -> Place:
     """The inverse of `step_of`."""
     rest, _, matching = step.partition("!")
@@ -346,28 +348,24 @@ def begun(before: Place | None, place: Place, plan: Sequence[Step]) -> set[str]:
     loop = next((level for level in range(same, len(now)) if not place.carries[level]), None)
     if loop is None:
         return set()
-    return {key for key, levels in _inside(plan, place.app) if _within(levels, now[: loop + 1])}
+    return set(_inside(plan, place, loop))
 
 
-def _inside(plan: Sequence[Step], app: str) -> Iterator[tuple[str, list[tuple[int, int]]]]:
-    """(key, levels) of the pages of an app in a plan, those that are to come in loops included."""
+def _inside(plan: Sequence[Step], place: Place, depth: int) -> Iterator[str]:
+    """Keys of the pages inside the loop around `place` at that depth, in whichever round of it, also those to come."""
+    app = f"{place.app}/"
+    loops, nested = place.loops[: depth + 1], place.nested[:depth]
     for step in plan:
         if isinstance(step, str):
-            place = page_of_step(step)
-            if place.app == app:
-                yield place.key, _levels(place)
+            other = page_of_step(step)
+            if other.loops[: depth + 1] == loops and other.nested[:depth] == nested and other.key.startswith(app):
+                yield other.key
             continue
         for frame in step.get("go", ()):
-            levels = [(loop, number) for loop, number, _ in frame["in"]]
-            for key in _keys(frame["steps"]):
-                if key.partition("/")[0] == app:
-                    yield key, levels
-
-
-def _within(levels: list[tuple[int, int]], round: list[tuple[int, int]]) -> bool:
-    """Whether a page is inside the loop to which the last level of `round` belongs, in whichever round of it."""
-    depth = len(round) - 1
-    return len(levels) > depth and levels[:depth] == round[:depth] and levels[depth][0] == round[depth][0]
+            around = tuple(loop for loop, _, _ in frame["in"])
+            rounds = tuple(number for _, number, _ in frame["in"])
+            if around[: depth + 1] == loops and rounds[:depth] == nested:
+                yield from (key for key in _keys(frame["steps"]) if key.startswith(app))
 
 
 def _levels(place: Place) -> list[tuple[int, int]]:

@@ -90,6 +90,8 @@ class PlayerFields(_Declared):
         label: str
         payoff: Decimal
         show_page: Any  # reads as the 0-based position; takes a page class, a name or a position
+        add_round: bool  # whether a Repeat goes on
+        between_showed: list[list[str]]
 
         @property
         def id(self) -> int: ...
@@ -156,12 +158,13 @@ def declared_defaults(declaration: type[_Declared]) -> dict[str, Any]:
     return {name: getattr(declaration, name) for name in declared_fields(declaration) if hasattr(declaration, name)}
 
 
-_ALWAYS = frozenset({"payoff", "treatment"})
+# Fields that may be written whatever is declared: the framework's own.
+ALWAYS = frozenset({"payoff", "treatment", "add_round", "between_showed"})
 
 
 def check_declared(declared: dict[str, Any], record: Record, name: str, value: Any) -> None:
     """Raises UnknownField for an undeclared name, NotStorable for a value of another type."""
-    if name in _ALWAYS:
+    if name in ALWAYS:
         return
     if name not in declared:
         if record._state.takes_any(type(record)):

@@ -225,3 +225,20 @@ def test_a_function_may_return_sequences(loaded: Loaded) -> None:
     assert (steps[0]["n"], steps[0]["rounds"], steps[1]) == (2, ["game/Trial"], "game/Start")
     with pytest.raises(ExperimentError, match=r"game/__init__\.py:10: page_order: Rounds: n: expected .*, found 0"):
         app.steps_for(SimpleNamespace(n=0))
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ("store='tretment'", "store: class Player declares no 'tretment'; did you mean 'treatment'?"),
+        ("store='frame'", "store: class Player declares no 'frame'; add frame: str to it"),
+        ("within=['gendre', 'gender']", "within: class Player declares no 'gendre'; did you mean 'gender'?"),
+    ],
+)
+def test_fields_that_a_declared_player_has_not(loaded: Loaded, options: str, says: str) -> None:
+    declared = "class Player(PlayerFields):\n    gender: str = ''\n\n"
+    with pytest.raises(ExperimentError) as caught:
+        loaded(APP.format("pass") + f"{declared}page_order = [Start, Between(Start, Trial, {options})]\n")
+    assert caught.value.problems == [f"game/__init__.py:13: page_order: Between: {says}"]
+    right = "Between(Start, Trial, store='treatment', within=['gender', 'group'])"
+    assert loaded(APP.format("pass") + f"{declared}page_order = [Start, {right}]\n").pages

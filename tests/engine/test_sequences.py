@@ -193,3 +193,11 @@ async def test_the_journal_says_it_all(serve: Serve) -> None:
     ways = [await to_the_end(server, id) for id in range(1, 7)]
     assert len({way.count("A") for way in ways}) == 1
     assert sum(" B " in way for way in ways) == 3
+
+
+async def test_sequences_need_no_declarations_of_their_own(serve: Serve) -> None:
+    declared = "class Player(PlayerFields):\n    way: list[str]\n\n"
+    source = PAGES.replace('"""# B"""', '"""# B"""\n    def after_once(page, player): player.add_round = False')
+    server = await serve(source + declared + "page_order = [Between(Repeat(A, B), [Repeat(B), C], store=None), Z]")
+    await server.create(1)
+    assert await to_the_end(server, 1) in ("A1 B1 Z", "B1 C Z")
