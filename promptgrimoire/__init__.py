@@ -29,6 +29,7 @@ from promptgrimoire.authoring.fields import (
     TextAreaField,
     Upload,
 )
+from promptgrimoire.authoring.filters import fmtdate, fmtnum, to
 from promptgrimoire.authoring.live import live
 from promptgrimoire.authoring.messages import (
     add_to_group,
@@ -116,6 +117,8 @@ __all__ = [
     "every",
     "external",
     "finish",
+    "fmtdate",
+    "fmtnum",
     "get_setting",
     "in_thread",
     "live",
@@ -135,6 +138,7 @@ __all__ = [
     "send_to",
     "show_message",
     "spawn",
+    "to",
 ]
 
 # Known to whoever writes `partner: Player`, but not to type checkers: for them, `class Player(PlayerFields)` after the

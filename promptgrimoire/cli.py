@@ -18,6 +18,8 @@ from contextlib import chdir
 from functools import partial
 from pathlib import Path
 
+from promptgrimoire.authoring.experiment import place_of
+from promptgrimoire.authoring.extraction import update
 from promptgrimoire.authoring.project import COMPUTED
 from promptgrimoire.authoring.secrets import Secrets
 from promptgrimoire.data.listing import changes
@@ -79,6 +81,11 @@ def _parser() -> argparse.ArgumentParser:
         "--production", action="store_true", default=None, help="no start page, no reloading of changed files"
     )
     run_command.set_defaults(command=_run)
+
+    translate_command = commands.add_parser("translate", help="write or update the catalogues of an app's texts")
+    translate_command.add_argument("target", type=Path, metavar="TARGET", help="a .py file or an app folder")
+    translate_command.add_argument("language", nargs="+", metavar="LANGUAGE", help="a code, as in de or pt-BR")
+    translate_command.set_defaults(command=_translate)
 
     verify_command = commands.add_parser("verify", help="check a database against its chain of digests")
     verify_command.add_argument("session", nargs="?", default="", metavar="SESSION", help="only this session")
@@ -222,6 +229,13 @@ def _mask(secrets: Secrets) -> None:
     for handler in logging.getLogger().handlers:
         if type(handler) is logging.StreamHandler:  # what main() has set up
             handler.setFormatter(_Masking(secrets))
+
+
+def _translate(options: argparse.Namespace) -> int:
+    for code in options.language:
+        done = update(place_of(options.target), code)
+        print(f"{done.path}: {done.texts} texts, {done.untranslated} of them not translated yet")
+    return 0
 
 
 def _verify(options: argparse.Namespace) -> int:

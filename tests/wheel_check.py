@@ -20,6 +20,7 @@ def expected_files() -> set[str]:
     static = {f"promptgrimoire/{path.relative_to(ROOT)}" for path in (ROOT / "static").rglob("*") if path.is_file()}
     package = ROOT / "promptgrimoire"
     templates = {str(path.relative_to(ROOT)) for path in package.rglob("templates/**/*") if path.is_file()}
+    templates |= {str(path.relative_to(ROOT)) for path in package.glob("catalogues/*.po")}
     return static | templates | {"promptgrimoire/py.typed"}
 
 

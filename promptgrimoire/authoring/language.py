@@ -135,7 +135,8 @@ class Languages:
         self.codes = frozenset({DEFAULT, *own, *(code for code, _ in self._authors)})
         self.problems = [problem for _, one in self._authors for problem in one.problems]
         self._loaded: dict[str, Language] = {}
-        self._aliases: dict[str, Language] = {}
+        self._aliases: dict[str, Language] = {}  # by codes as they were written
+        self._spoken: dict[str, Language] = {}  # those of them that there are texts of
         self._complained: set[str] = set()
         self._choosing = False
         for code, _ in self._authors:
@@ -155,8 +156,8 @@ class Languages:
             self._aliases[str(code)] = language
         return language
 
-    def has(self, code: str) -> bool:
-        """Whether there are texts in this language (perhaps of another country)."""
+    def has(self, code: object) -> bool:
+        """Whether there are texts in this language (perhaps of another country). Raises UnknownLanguage."""
         return not self.codes.isdisjoint(_names(locale_of(code)))
 
     def _catalogues(self, locale: Locale) -> list[Catalogue]:
@@ -179,11 +180,15 @@ class Languages:
         if found is not None:
             return found
         try:
-            return self.get(code)
+            language = self.get(code)
         except UnknownLanguage as problem:
             english = self.get(DEFAULT)
             self._complain("the setting language", problem, english)
             return english
+        if not self.has(code):
+            lacking = UnknownLanguage(f"the framework has no texts in {code!r}; add {FOLDER}/{language.locale}.po")
+            self._complain("the setting language", lacking, self.get(DEFAULT))
+        return language
 
     # ---------------------------------------------------------------- a player's choice
 
@@ -199,11 +204,14 @@ class Languages:
             code = hook(player)
             if code is None or code == default.tag:
                 return default
-            found = self._aliases.get(code) if isinstance(code, str) else None
-            if found is None:
-                found = self.get(code)
-                if not self.has(code):
-                    raise UnknownLanguage(f"there are no texts in {code!r}; add {FOLDER}/{found.locale}.po")
+            found = self._spoken.get(code) if isinstance(code, str) else None
+            if found is not None:
+                return found
+            if not self.has(code):
+                raise UnknownLanguage(f"there are no texts in {code!r}; add {FOLDER}/{locale_of(code)}.po")
+            found = self.get(code)
+            if len(self._spoken) < _ALIASES:
+                self._spoken[code] = found
             return found
         except Exception as problem:  # the author's code: nobody is stuck for the want of a language
             self._complain(f"{hook.where}: language", problem, default)

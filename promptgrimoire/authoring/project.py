@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from promptgrimoire.authoring.language import UnknownLanguage, locale_of
 from promptgrimoire.authoring.loading import ImportFailed, Place, import_fresh
 from promptgrimoire.authoring.secrets import Secrets
 from promptgrimoire.authoring.source import Source
@@ -28,7 +29,6 @@ from promptgrimoire.state.values import encode
 COMPUTED = "grimoire.py"
 SECRETS = "secrets.toml"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _SECRET = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 _Table = TypeVar("_Table", bound=msgspec.Struct)
@@ -263,16 +263,19 @@ class _Reader:
                 continue
             try:
                 encode(value)
-                settings[name] = value
+                settings[name] = value if name != "language" else self.language(value, [*keys, name])
             except NotStorable as problem:
                 self.error([*keys, name], str(problem))
         return settings
 
     def language(self, found: Any, keys: list[str]) -> str:
-        if found == "" or (isinstance(found, str) and _LANGUAGE.fullmatch(found)):
+        try:
+            if found != "":
+                locale_of(found)
             return str(found)
-        self.error(keys, f'expected the code of a language, as in language = "de", found {found!r}')
-        return ""
+        except UnknownLanguage:
+            self.error(keys, f'expected the code of a language, as in language = "de", found {found!r}')
+            return ""
 
     def secrets(self, table: Any) -> dict[str, str]:
         """Of `[secrets]` and of secrets.toml, which wins. No message shows a value."""

@@ -142,6 +142,10 @@ class Templates:
             return PageTemplate(self, self._html.get_template(name), self.shown(path), False, texts)
         return self._compiled(path.read_text("utf-8"), name, path)
 
+    def parsed(self, source: str, suffix: str) -> nodes.Template:
+        """The syntax tree of a page's source. Raises jinja2.TemplateSyntaxError."""
+        return self._markdown.parse(prepare(source)) if suffix == ".md" else self._html.parse(source)
+
     def docstring(self, text: str, name: str, path: Path, line: int) -> PageTemplate:
         """A page written as a docstring that starts on `line` of a Python file."""
         return self._compiled("\n" * (line - 1) + text, name, path)

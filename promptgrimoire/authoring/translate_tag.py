@@ -44,8 +44,9 @@ class Translate(Extension):
         opening = next(parser.stream)
         self._ends = (f"name:end{opening.value}", "name:pluralize")
         values = self._given(parser)
+        given = frozenset(values)
         count: nodes.Expr | None = next(iter(values.values()), None)
-        singular = self._text(parser, values)
+        singular = self._text(parser, values, given)
         arguments: list[nodes.Expr] = [nodes.Const(singular)]
         if parser.stream.current.test("name:pluralize"):
             next(parser.stream)
@@ -57,7 +58,7 @@ class Translate(Extension):
             count = count or next(iter(values.values()), None)
             if count is None:
                 parser.fail("pluralize: which number decides? Write {% translate n=number %}", opening.lineno)
-            arguments += [nodes.Const(self._text(parser, values)), count]
+            arguments += [nodes.Const(self._text(parser, values, given)), count]
             if parser.stream.current.test("name:pluralize"):
                 parser.fail("only one {% pluralize %}: other languages' forms are in their catalogues", opening.lineno)
         next(parser.stream)
@@ -79,7 +80,7 @@ class Translate(Extension):
         parser.stream.expect("block_end")
         return values
 
-    def _text(self, parser: Parser, values: dict[str, nodes.Expr]) -> str:
+    def _text(self, parser: Parser, values: dict[str, nodes.Expr], given: frozenset[str]) -> str:
         """The text up to the next tag, with placeholders; their expressions go into `values`."""
         if parser.stream.current.type == "block_end":
             next(parser.stream)
@@ -93,7 +94,8 @@ class Translate(Extension):
                 next(parser.stream)
                 expression = parser.parse_expression()
                 parser.stream.expect("variable_end")
-                text += f"{{{_placeholder(expression, values)}}}"
+                name = expression.name if isinstance(expression, nodes.Name) else ""
+                text += f"{{{name if name in given else _placeholder(expression, values)}}}"
             elif token.type == "block_begin":
                 next(parser.stream)
                 if parser.stream.current.test_any(*self._ends):

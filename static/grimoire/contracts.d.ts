@@ -251,7 +251,7 @@ interface Grimoire {
   onDisconnect(handler: () => void): Undo;
   onResync(handler: () => void): Undo;
   I(id: string): HTMLElement | null;
-  _(text: string): string;
+  _(text: string, values?: Record<string, unknown>): string;
 }
 
 type Queued = [name: "invoke" | "send" | "submit", args: any[], resolve: (value: any) => void, reject: (error: any) => void];

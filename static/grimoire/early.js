@@ -3,6 +3,7 @@
   const find = document.getElementById.bind(document);
   const page = JSON.parse(find("grimoire-page")?.textContent || "{}");
   const texts = page.texts || {};
+  const words = page.words || {};
   /** @type {Early["handlers"]} */
   const handlers = {};
   /** @type {Early["queue"]} */
@@ -55,7 +56,7 @@
     onDisconnect: (handler) => add("disconnect", handler),
     onResync: (handler) => add("resync", handler),
     I: (id) => document.getElementById(id),
-    _: (text) => texts[text] ?? text,
+    _: (text, /** @type {any} */ values = {}) => String(words[text] ?? text).replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place),
     early: { page, texts, handlers, queue, run },
   };
   window.I ||= window.grimoire.I;

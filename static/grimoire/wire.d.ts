@@ -94,6 +94,8 @@ declare namespace Wire {
     live: string;
     vars?: Record<string, Json>;
     texts?: Record<string, string>;
+    /** Translations of what the page's own scripts say. */
+    words?: Record<string, string>;
     tabs?: "allow" | "takeover" | "refuse";
     /** Seconds after which a call that nobody answers is given up; 60. */
     timeout?: number;

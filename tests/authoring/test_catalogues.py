@@ -51,7 +51,7 @@ def in_templates() -> Iterator[Text]:
     templates = Templates(PACKAGE, PACKAGE, "app")
     for path in PACKAGE.rglob("templates/**/*.html"):
         if path.name not in FOR_RESEARCHERS:
-            tree = templates._html.parse(path.read_text("utf-8"), path.name)
+            tree = templates.parsed(path.read_text("utf-8"), path.suffix)
             yield from ((text, plural) for _, text, plural in texts_in(tree))
 
 

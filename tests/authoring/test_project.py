@@ -101,6 +101,11 @@ def test_a_folder_without_files_is_a_project_without_configs(tmp_path: Path) -> 
         ("[configs.full\n", "grimoire.toml:1: "),
         ("a = 1\nb = \n", "grimoire.toml:2: Invalid value"),
         ("language = 'deutsch, bitte'", "grimoire.toml:1: language: expected the code of a language"),
+        ("language = 'xx'", "grimoire.toml:1: language: expected the code of a language"),
+        (
+            "[configs.full]\napps = ['a']\nsettings = { language = 'klingon' }",
+            "grimoire.toml:3: configs.full.settings.language: expected the code of a language",
+        ),
         ("[configs.a]\napps=['a']\n[rooms.lab]\nconfig = 'b'", "grimoire.toml:4: rooms.lab.config: there is no config"),
         ("[rooms.lab]\nlabels = 'nowhere.txt'", "grimoire.toml:2: rooms.lab.labels: there is no file nowhere.txt"),
         ("[rooms.lab]\npattern = '('", "grimoire.toml:2: rooms.lab.pattern: is no regular expression"),
