@@ -99,9 +99,9 @@ def read_settings(
     """
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
-    text = ""
+    file = ""
     if folder is not None and (folder / FILE).is_file():
-        text, server = _from_file(folder / FILE)
+        file, server = _from_file(folder / FILE)
         _put(values, sources, server, FILE)
     for name, text in (environment or {}).items():
         path = _variable_path(name)
@@ -115,7 +115,7 @@ def read_settings(
         keys = _keys_of(str(error))
         where = sources.get(keys[0], "") if keys else ", ".join(sorted(set(sources.values())))
         if where == FILE:
-            where = f"{FILE}:{line_of(text, ['server', *keys])}"
+            where = f"{FILE}:{line_of(file, ['server', *keys])}"
         raise SettingsError(f"{where}: {error}{_mend(str(error))}") from error
 
 

@@ -56,7 +56,7 @@ def test_variables_of_every_kind() -> None:
     ("file", "environment", "message"),
     [
         ("[server]\nprot = 1\n", {}, r"grimoire\.toml.*unknown field `prot`"),
-        ('[server]\nport = "many"\n', {}, r"Expected `int`.*\$\.port"),
+        ('\n[server]\nport = "many"\n', {"GRIMOIRE_HOST": "a"}, r"^grimoire\.toml:3: Expected `int`.*\$\.port"),
         ("[server.limits]\nframe = [1]\n", {}, r"\$\.limits\.frame"),
         ("server = 1\n", {}, r"expected a table \[server\], found 1"),
         ("[server\n", {}, r"grimoire\.toml:1: "),
