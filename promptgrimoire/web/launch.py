@@ -6,6 +6,7 @@ Owns what is printed and in which form; a failure before the server answers is r
 from __future__ import annotations
 
 import asyncio
+import difflib
 import json
 import logging
 import socket
@@ -94,8 +95,10 @@ async def open_sessions(gateway: Gateway, players: int, *, config: str = "", ses
         host = await gateway.host(session)
         return [_opened(gateway, host.config, host)]
     if config and config not in apps:
-        gateway.experiments.study(config)  # raises: says why it does not load
-        raise NotFound(f"no config {config!r}; there are {', '.join(apps)}")
+        why = gateway.experiments.errors.get(config)
+        near = difflib.get_close_matches(config, apps, 1)
+        mend = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(apps) or 'none'}"
+        raise NotFound(f"{config} does not load: {why}" if why else f"no config {config!r}; {mend}")
     if not apps or (len(apps) > 1 and not players and not config):
         return [Opened(app, None, None, []) for app in apps]
     streams = await gateway.sessions()

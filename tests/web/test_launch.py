@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from promptgrimoire.errors import JournalDamaged, JournalUnavailable
+from promptgrimoire.errors import JournalDamaged, JournalUnavailable, NotFound
 from promptgrimoire.settings import Settings
 from promptgrimoire.web.launch import Opened, open_sessions, text_lines
 from promptgrimoire.web.server import address_of
@@ -104,3 +104,23 @@ def test_what_is_printed_says_how_to_go_on() -> None:
     assert "No session" not in whole
     for line in ("Join    http://x/s/s/", "Admin   http://x/admin/s-x/", "ann     http://x/p/s-y/"):
         assert line in whole.splitlines()
+
+
+async def test_a_session_of_one_config_is_opened_where_it_is_named() -> None:
+    gateway = FakeGateway(FakeExperiments({app: FakeExperiment(app) for app in ("a", "b")}))
+    assert [bool(line.session) for line in await open_sessions(gateway, 0, config="b")] == [False, True]
+    assert [len(line.players) for line in await open_sessions(gateway, 2, config="b")] == [0, 2]
+    with pytest.raises(NotFound, match="no config 'c'; there are a, b"):
+        await open_sessions(gateway, 0, config="c")
+    gateway.experiments.errors["c"] = "c.py:1: SyntaxError"
+    with pytest.raises(NotFound, match=r"c does not load: c\.py:1: SyntaxError"):
+        await open_sessions(gateway, 0, config="c")
+
+
+async def test_a_session_that_is_named_is_gone_on_with() -> None:
+    gateway = FakeGateway(FakeExperiments({app: FakeExperiment(app) for app in ("a", "b")}))
+    host = await gateway.create_session("b", 2)
+    (line,) = await open_sessions(gateway, 0, session=host.id)
+    assert (line.app, line.session, len(line.players)) == ("b", host.id, 2)
+    with pytest.raises(NotFound):
+        await open_sessions(gateway, 0, session="nothing")
