@@ -10,7 +10,7 @@ import msgspec
 
 
 class SessionCreated(msgspec.Struct, tag="session_created", frozen=True, omit_defaults=True):
-    """A session of `app` came to be. Value: its settings."""
+    """A session of the config `app` came to be."""
 
     session: str
     app: str
@@ -38,7 +38,7 @@ class Submitted(msgspec.Struct, tag="submitted", frozen=True, omit_defaults=True
 
 
 class Rendered(msgspec.Struct, tag="rendered", frozen=True, omit_defaults=True):
-    """Rendering a page wrote something (authors do so in templatevars)."""
+    """Rendering a page wrote something (authors do so in templatevars); player 0: the landing page."""
 
     player: int
     stay: int

@@ -5,19 +5,19 @@ Owns finding and checking `LandingPage.html` or `.md`. The page is shown before 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import jinja2
-
+from promptgrimoire.authoring.language import Language
 from promptgrimoire.authoring.source import Source
-from promptgrimoire.authoring.templates import PageTemplate, Templates
+from promptgrimoire.authoring.templates import ALWAYS, PageTemplate, Templates
+from promptgrimoire.authoring.translate_tag import language_names
 
 if TYPE_CHECKING:
     from promptgrimoire.authoring.checks import Report
     from promptgrimoire.authoring.experiment import Experiment
 
 NAMES = ("LandingPage.html", "LandingPage.md")
+_ALWAYS = ("session", "settings", "app", "C", "appstatic", "projectstatic", "language")
 
 
 def landing_template(templates: Templates, source: Source, report: Report) -> PageTemplate | None:
@@ -30,26 +30,29 @@ def landing_template(templates: Templates, source: Source, report: Report) -> Pa
     problems = list(templates.problems(name))
     for problem in problems:
         report.error(f"{problem.file}:{problem.line}", problem.text)
-    try:
-        return None if problems else templates.file(name)
-    except (jinja2.TemplateError, UnicodeDecodeError) as problem:
-        report.error(where, f"{name}: {problem}")
+    if problems:
         return None
+    path = templates.folder / name
+    for unknown, line in templates.unknown_names(path.read_text("utf-8"), _ALWAYS).items():
+        nobody = " (nobody has joined yet when this page is shown)" if unknown in ALWAYS else ""
+        report.error(f"{templates.shown(path)}:{line}", f"there is no '{unknown}' here{nobody}")
+    return templates.file(name)
 
 
-def landing_html(app: Experiment, session: Any) -> str:
+def landing_html(app: Experiment, session: Any, language: Language) -> str:
     """What the app's landing page says, as HTML without a frame; "" where it has none.
 
     Raises AuthorError with file and line for whatever fails in the template.
     """
     if app.landing is None:
         return ""
-    context: Mapping[str, Any] = {
+    context = {
         "session": session,
         "settings": session.settings,
         "app": app.name,
         "C": app.constants,
         "appstatic": lambda path: f"/app-static/{app.name}/{path}",
         "projectstatic": lambda path: f"/app-static/{app.name}/{path}",
+        **language_names(language),
     }
     return app.templates.fragment(app.landing, context)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -206,7 +206,7 @@ class Templates:
                 yield TemplateProblem(file, node.lineno, f"no template {target.value!r}{self._near(target.value)}")
         yield from self._shape_problems(tree, file, source)
 
-    def unknown_names(self, source: str) -> dict[str, int]:
+    def unknown_names(self, source: str, always: Iterable[str] = ALWAYS) -> dict[str, int]:
         """Names that a template uses, does not set, and only `templatevars` could define, with their first lines.
 
         Those that it asks for with care (`is defined`, `|default`) are left out. Empty for what does not compile.
@@ -222,7 +222,7 @@ class Templates:
             for name in node.find_all(nodes.Name)
         }
         written = {name.name for name in tree.find_all(nodes.Name) if name.ctx != "load"}  # at the top: seen in blocks
-        unknown = meta.find_undeclared_variables(tree) - careful - written - {*ALWAYS, *_OF_THE_FRAME}
+        unknown = meta.find_undeclared_variables(tree) - careful - written - {*always, *_OF_THE_FRAME}
         lines: dict[str, int] = {}
         for node in tree.find_all(nodes.Name):
             if node.name in unknown:

@@ -9,8 +9,9 @@ import logging
 from contextvars import Context
 from typing import Any
 
+from promptgrimoire.authoring.landing import landing_html
 from promptgrimoire.authoring.study import Study
-from promptgrimoire.commands import Restarted, SessionCreated
+from promptgrimoire.commands import Rendered, Restarted, SessionCreated
 from promptgrimoire.errors import GrimoireError, JournalDamaged, JournalError, JournalUnavailable, NotFound
 from promptgrimoire.ids import new_secret, new_session_id, session_of
 from promptgrimoire.journal.base import Description, Journal, Stream
@@ -126,6 +127,21 @@ class Gateway:
         if token not in host.state.tokens:
             raise NotFound("no such player")
         return host
+
+    async def landing(self, session_id: str) -> str:
+        """What the session link shows above the button that joins, as HTML; "" for what is usual."""
+        host = await self.host(session_id)
+        app, session = host.study.apps[0], host.state.session
+        if app.landing is None:
+            return ""
+
+        async def rendering() -> str:
+            return landing_html(app, session, host.study.language_of(None, app.name))
+
+        html = await host.perform(Rendered(0, 0), session, f"{app.name}/LandingPage", rendering())
+        await host.durable()
+        assert isinstance(html, str)
+        return html
 
     async def unused(self, config: str) -> Host | None:
         """The newest session of a config that nobody has joined; None where it is another config of that name."""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from functools import partial
 
+from markupsafe import Markup
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -50,6 +51,7 @@ class Participants:
             request,
             "join.html",
             title=self._title(host.config),
+            landing=Markup(await self._gateway.landing(host.id)),
             token=token or "",
             key=new_secret(),
             development=self._gateway.development,

@@ -147,6 +147,7 @@ class FakeGateway:
         self.development = development
         self.hosts: dict[str, FakeHost] = {}
         self.secret = new_secret()
+        self.landings: dict[str, str] = {}  # by config
         self.opened = 0
 
     async def open(self) -> None:
@@ -173,6 +174,9 @@ class FakeGateway:
     async def unused(self, config: str) -> FakeHost | None:
         found = [stream.id for stream in await self.sessions() if stream.app == config and not stream.joined]
         return await self.host(found[-1]) if found else None
+
+    async def landing(self, session_id: str) -> str:
+        return self.landings.get(self.hosts[session_id].config, "")
 
     async def sessions(self) -> list[Stream]:
         return [

@@ -130,3 +130,15 @@ async def test_a_multi_view_of_a_sensible_size(
 
 async def test_an_empty_multi_view_says_so(client: httpx.AsyncClient, admin: str) -> None:
     assert "No participants are chosen" in (await client.get(f"{admin}multiview?players=77,x")).text
+
+
+async def test_the_number_of_participants_that_an_app_suggests(
+    client: httpx.AsyncClient, gateway: FakeGateway, host: FakeHost, admin: str
+) -> None:
+    assert "multiple of" not in (await client.get("/")).text
+    assert 'max="12" value="2"' in (await client.get(admin)).text
+    gateway.experiments.known["counter"].multiple = 4
+    assert "Best with a multiple of 4 participants" in (await client.get("/")).text
+    assert 'max="12" value="4"' in (await client.get(admin)).text
+    gateway.experiments.known["counter"].multiple = 60
+    assert 'max="12" value="12"' in (await client.get(admin)).text

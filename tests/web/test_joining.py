@@ -121,3 +121,16 @@ async def test_an_unknown_session_is_a_page(client: httpx.AsyncClient) -> None:
     assert answer.status_code == 404
     assert "Nothing here" in answer.text
     assert answer.headers["content-type"].startswith("text/html")
+
+
+async def test_a_landing_page_stands_in_for_the_usual_text(
+    client: httpx.AsyncClient, gateway: FakeGateway, host: FakeHost
+) -> None:
+    assert "You are invited" in (await client.get(f"/s/{host.id}/")).text
+    gateway.landings["counter"] = "<h1>Consent</h1>"
+    html = (await client.get(f"/s/{host.id}/")).text
+    assert "<h1>Consent</h1>" in html
+    assert "You are invited" not in html
+    assert html.count("<h1>") == 1
+    assert key_of(html)
+    assert host.lines == []
