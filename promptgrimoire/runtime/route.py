@@ -148,9 +148,12 @@ class Decisions:
 
     def order(self, app: str) -> list[Step]:
         host = self._host
+        found = next((one for one in host.study.apps if one.name == app), None)
+        if found is None:
+            raise AuthorError(f"the app {app} is not part of this study any more; move the player to another page")
         if self._private._fields.get("app") != app:
             host.state.writing().assign(self._private, "app", app)
-        return host.study.app(app).steps_for(self._player)
+        return found.steps_for(self._player)
 
     def arm(self, between: Mapping[str, Any]) -> int:
         player = self._player

@@ -134,10 +134,19 @@ class Server:
         journal: Journal | None = None,
         settings: Settings | None = None,
         name: str = "lab",
+        apps: Mapping[str, str] | None = None,
     ) -> None:
+        """`apps`: sources of further apps, which a session runs after the first, in their order."""
         self.file = folder / f"{name}.py"
         self.file.write_text(HEAD + dedent(source))
-        self.name = name
+        self.name = self.config = name
+        self.apps = [name, *(apps or {})]
+        self._target = self.file
+        if apps:
+            self.config, self._target = "study", folder
+            for app, text in apps.items():
+                (folder / f"{app}.py").write_text(HEAD + dedent(text))
+            (folder / "grimoire.toml").write_text(f"[configs.study]\napps = {json.dumps(self.apps)}\n")
         self.journal: Any = journal if journal is not None else MemoryJournal()
         self.settings = settings or Settings()
         self.clock = ManualClock()
@@ -150,9 +159,10 @@ class Server:
 
     async def start(self) -> None:
         if not hasattr(self, "experiments"):  # loading takes longer than all else that a test does
-            self.experiments = Experiments(self.file)
+            self.experiments = Experiments(self._target)
             self.experiments.load_all()
-        self.module.gates = self.gates
+        for app in self.apps:
+            vars(self.experiments.get(app).module)["gates"] = self.gates
         self.gateway = Gateway(self.experiments, self.journal, self.clock, self.settings, self._frame)
         await self.gateway.open()
 
@@ -165,7 +175,7 @@ class Server:
         return {"assets": _Assets, "page_config": config, "appstatic": str, "projectstatic": str}
 
     async def create(self, players: int = 0) -> Host:
-        host = await self.gateway.create_session(self.name, players)
+        host = await self.gateway.create_session(self.config, players)
         self.session = host.id
         await settle()
         return host
