@@ -10,10 +10,12 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Final
 
 from promptgrimoire.authoring.pages import GroupCreatingWait, Page
 
+_FRAMEWORK = str(Path(__file__).resolve().parent.parent) + "/"
 POLICIES = ("strangers", "perfect_strangers", "total_strangers")
 SHARED = ("group", "session", "player")
 MISSING: Final = object()
@@ -27,7 +29,9 @@ class Sequence:
     def __init__(self, items: tuple[Any, ...], unknown: dict[str, Any]) -> None:
         self.items = items
         self.unknown = unknown  # keywords that do not exist
-        caller = sys._getframe(2)
+        caller = sys._getframe(1)
+        while caller.f_back is not None and caller.f_code.co_filename.startswith(_FRAMEWORK):
+            caller = caller.f_back
         self.file, self.line = caller.f_code.co_filename, caller.f_lineno
 
     def __repr__(self) -> str:

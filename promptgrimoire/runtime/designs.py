@@ -186,7 +186,7 @@ def contagion_free(players: int, size: int, n: int) -> list[Round] | None:
     growing = (0, *((n + 2) ** row for row in range(size - 1)))
     if n == 1 or n * growing[-1] < q or (size == 2 and n <= q):
         return _rotation(q, growing, n)
-    if players % size**n == 0:
+    if _has_cube(players, size, n):
         return _cube(players, size, n)
     budget = [_WORK]
     for steps in combinations(range(1, q), size - 1):
@@ -200,7 +200,11 @@ def contagion_free(players: int, size: int, n: int) -> list[Round] | None:
 def is_known_free(players: int, size: int, n: int) -> bool:
     """Whether `contagion_free` has such rounds without trying anything out."""
     q = players // size
-    return n == 1 or (n <= q if size == 2 else n * (n + 2) ** (size - 2) < q) or players % size**n == 0
+    return n == 1 or (n <= q if size == 2 else n * (n + 2) ** (size - 2) < q) or _has_cube(players, size, n)
+
+
+def _has_cube(players: int, size: int, n: int) -> bool:
+    return n < players.bit_length() and players % size**n == 0  # no power of millions of digits
 
 
 def _rotation(q: int, steps: tuple[int, ...], n: int) -> list[Round]:

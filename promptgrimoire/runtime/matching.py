@@ -234,7 +234,7 @@ def _would_do(players: int, size: int, n: int, known: Callable[[int, int, int], 
     """What to do about it: more players, fewer rounds, or another policy."""
     groups = players // size
     more = next((size * one for one in range(groups + 1, 10 * groups + 100) if known(size * one, size, n)), None)
-    fewer = next((rounds for rounds in range(n - 1, 0, -1) if known(players, size, rounds)), None)
+    fewer = next((rounds for rounds in range(min(n - 1, players), 0, -1) if known(players, size, rounds)), None)
     mends = [f"with {more} players it works"] if more else []
     mends += [f"with {players} players {fewer} round{'s' if fewer > 1 else ''} would"] if fewer else []
     return f"; {', '.join(mends)}" if mends else '; choose match="strangers"'

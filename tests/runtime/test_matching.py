@@ -178,6 +178,14 @@ def test_too_few_players_are_told_how_many_would_do(players: int, size: int, n: 
     assert says in str(caught.value)
 
 
+@pytest.mark.parametrize("policy", ["perfect_strangers", "total_strangers"])
+@pytest.mark.parametrize("size", [2, 3, 7])
+def test_a_refusal_does_not_search_for_ever(policy: str, size: int) -> None:
+    for players, n in ((42, 1_000_000), (4200, 10_000), (420, 500)):
+        with pytest.raises(NoSchedule, match="rounds in groups of"):
+            schedule(range(players), size, n, policy, Random(1))
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
