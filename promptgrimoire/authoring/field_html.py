@@ -85,7 +85,7 @@ def errors_of(field: Any) -> Markup:
     return element("div", lines, {"class": "invalid-feedback", "id": f"{field.id}-error"})
 
 
-def scale(field: LikertField, given: Attributes) -> Markup:
+def scale(field: LikertField, given: Attributes, alone: bool = True) -> Markup:
     """The points of a Likert scale; the words at its ends are part of the labels of the first and last one."""
     last = len(field.choices) - 1
     points = []
@@ -99,7 +99,7 @@ def scale(field: LikertField, given: Attributes) -> Markup:
         for name, end in (("min", field.label_min), ("max", field.label_max))
         if end
     ]
-    stacked = f" stack-{field.breakpoint}" if field.breakpoint else ""
+    stacked = f" stack-{field.breakpoint}" if field.breakpoint and alone else ""
     style = f"--points: {len(field.choices)}"
     return element("div", joined(*points, *ends), {"class": f"grimoire-scale{stacked}", "style": style})
 

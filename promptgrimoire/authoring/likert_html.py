@@ -38,9 +38,9 @@ def _table(fields: list[Any], label: Any, look: str) -> Markup:
             raise AuthorError(
                 f"likert_matrix: {first.name} and {field.name} have different points; show them apart, with field()"
             )
-    head = [element("span", "", {"class": "grimoire-question"})]
-    head += [element("span", _column(first, index)) for index in range(len(points))]
-    header = element("div", joined(*head), {"class": "grimoire-matrix-head", "aria-hidden": "true"})
+    columns = joined(*(element("span", _column(first, index)) for index in range(len(points))))
+    head = joined(element("span"), element("div", columns, {"class": "grimoire-scale"}))
+    header = element("div", head, {"class": "grimoire-matrix-head", "aria-hidden": "true"})
     rows = joined(*(_row(field) for field in fields))
     style = f"--points: {len(points)}"
     named = {"role": "group", "aria-label": label} if label else {}
@@ -65,4 +65,4 @@ def _row(field: LikertField) -> Markup:
         "id": f"field-{field.id}",
     }
     asked = element("div", joined(question, description, errors_of(field)), {"class": "grimoire-asked"})
-    return element("div", joined(asked, scale(field, {})), role, described_by(field))
+    return element("div", joined(asked, scale(field, {}, alone=False)), role, described_by(field))
