@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from promptgrimoire.commands import PlayerCreated
+from promptgrimoire.context import current
 from promptgrimoire.errors import AuthorError
 from promptgrimoire.ids import new_token
 from promptgrimoire.runtime.hooks import call_hooks
@@ -57,6 +58,9 @@ class Joining:
             state.writing().assign(private, "moving", 0)
             host.flow.route.begin(player, private)
             state.fill(player)
+            activity = current.get()
+            assert activity is not None
+            activity.record = player  # from here on the code runs for them: `_()` and `rng()` are theirs
             await call_hooks(host, "new_player", player)
             return player
 
