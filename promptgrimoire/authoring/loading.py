@@ -6,6 +6,7 @@ one second look alike to it). Never checks what was imported.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib
 import importlib.abc
@@ -13,7 +14,7 @@ import importlib.machinery
 import importlib.util
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -139,9 +140,9 @@ def source_files(place: Place) -> list[Path]:
 
 
 def digest_of(place: Place, module: ModuleType) -> str:
-    """A short digest of the experiment's files and of the project's modules in use."""
+    """A short digest of the experiment's files and of the project's modules that it imports, directly or not."""
     files = {*source_files(place)}
-    files |= {Path(_loader(one).path) for one in _project_modules(place.project).values()}
+    files |= {Path(_loader(one).path) for one in _imported(place)}
     digest = hashlib.sha256()
     for path in sorted(files):
         if path.is_file():
@@ -168,6 +169,39 @@ def _project_modules(project: Path) -> dict[str, ModuleType]:
         if isinstance(getattr(module, "__loader__", None), _FreshLoader)
         and Path(_loader(module).path).is_relative_to(project)
     }
+
+
+def _imported(place: Place) -> Iterator[ModuleType]:
+    """The experiment's own modules, and those of the project that import statements lead to from there.
+
+    Not what other experiments of the project have imported: an edit of that is none of this one.
+    """
+    known = _project_modules(place.project)
+    waiting = [name for name in known if place.owns(name)]
+    seen = set(waiting)
+    while waiting:
+        name = waiting.pop()
+        yield known[name]
+        found = _names_imported(known[name]) & known.keys() - seen
+        seen |= found
+        waiting += found
+
+
+def _names_imported(module: ModuleType) -> set[str]:
+    """Names of modules that a module's source imports, with the packages around them."""
+    package = module.__name__ if hasattr(module, "__path__") else module.__name__.rpartition(".")[0]
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(Path(_loader(module).path).read_bytes())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = package.rsplit(".", node.level - 1)[0]
+                base = f"{above}.{base}".rstrip(".")
+            names |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+    around = {name.rsplit(".", depth)[0] for name in names for depth in range(1, name.count(".") + 1)}
+    return names | around
 
 
 def _loader(module: ModuleType) -> _FreshLoader:

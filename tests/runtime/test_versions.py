@@ -123,6 +123,24 @@ def test_an_edit_of_an_app_reaches_every_config_that_uses_it(experiments: Experi
     assert changed == ["full"]
 
 
+def test_an_edit_is_one_of_those_apps_that_import_what_was_edited(project: Path) -> None:
+    """Any reload of an app after another one had been loaded counted as a new version."""
+    (project / "lib").mkdir()
+    (project / "lib" / "__init__.py").write_text("from .deep import X\n")
+    (project / "lib" / "deep.py").write_text("X = 1\n")
+    (project / "second" / "__init__.py").write_text("import lib.deep\n" + APP)
+    experiments = Experiments(project)
+    experiments.load_all()
+    assert [experiments.refresh(app) for app in ("first", "second", "first")] == [False, False, False]
+    (project / "lib" / "deep.py").write_text("X = 2\n")
+    assert [experiments.refresh(app) for app in ("first", "second")] == [False, True]
+    (project / "first" / "__init__.py").write_text("from lib import X\n" + APP)
+    assert experiments.refresh("first")
+    (project / "lib" / "deep.py").write_text("X = 3\n")
+    assert [experiments.refresh(app) for app in ("first", "second")] == [True, True]
+    assert experiments.get("first").module.X == 3
+
+
 def test_a_version_that_does_not_load_leaves_the_old_one_running(experiments: Experiments, project: Path) -> None:
     before = experiments.study("full")
     (project / "second" / "__init__.py").write_text("(")
