@@ -157,22 +157,32 @@ class Flow:
         if private._fields.get("held"):
             run = Awaited(host, Entered(player.id), host.activity(player, "retry"))
             host.step(lambda: host.state.writing().assign(private, "held", ""), run)
+        end = host.clock.now() + host.settings.grace.submission
+        if self._goes_on_leaving(player):
+            await self._until(self.leaving.get(player.id), end)
         self.go_on(player, request)
-        await self._until(self.entering.get(player.id), host.clock.now() + host.settings.grace.submission)
+        await self._until(self.entering.get(player.id), end)
         await host.durable()
 
     def restored(self) -> None:
         """The session was loaded: what was under way when the server stopped goes on."""
         for player in self._host.state.everybody:
-            fields = self.private(player.id)._fields
-            spec, leaving = self.page_of(player), fields.get("leaving")
-            if leaving is not None and leaving["stay"] == fields.get("stay") and spec is not None:
-                self._depart(player, leaving["stay"], leaving["timed_out"], leaving["hook"])
-            elif fields.get("moving") is not None:
-                if not fields.get("held"):
-                    self._enter(player, fields.get("hook", ""))
+            fields, spec = self.private(player.id)._fields, self.page_of(player)
+            if fields.get("held") or self._goes_on_leaving(player):
+                continue
+            if fields.get("moving") is not None:
+                self._enter(player, fields.get("hook", ""))
             elif spec is not None and spec.waits:
                 self._host.waiting.arrived(player, spec, fields["stay"])
+
+    def _goes_on_leaving(self, player: Player) -> bool:
+        """Whether after-hooks of the player's stay have still to run; then they do."""
+        fields = self.private(player.id)._fields
+        leaving = fields.get("leaving")
+        if leaving is None or leaving["stay"] != fields.get("stay") or self.page_of(player) is None:
+            return False
+        self._depart(player, leaving["stay"], leaving["timed_out"], leaving["hook"])
+        return True
 
     # ---------------------------------------------------------------- leaving without a form
 
@@ -197,7 +207,7 @@ class Flow:
         if under_way is not None and under_way.current and under_way.accepted:
             return
         run = Leaving(self._host, Submitted(player.id, stay), player, timed_out=timed_out)
-        run.interrupted = interrupted
+        run.interrupted, run.unasked = interrupted, True
         self._leave(depart(run, spec), run)
 
     def time_out(self, player: Player, stay: int) -> None:
@@ -212,6 +222,7 @@ class Flow:
         if under_way is not None and under_way.current and under_way.accepted:
             return
         run = Leaving(self._host, Submitted(player.id, stay), player, timed_out=True)
+        run.unasked = True
         self._leave(submit(run, spec, Posted()), run)
 
     def _leave(self, coroutine: Coroutine[Any, Any, None], run: Leaving) -> None:
@@ -222,6 +233,8 @@ class Flow:
             if self.leaving.get(player.id) is not run:
                 return
             del self.leaving[player.id]
+            if run.held:
+                self._host.deliveries.moved(player.id)
             if run.request is not None and self.private(player.id)._fields.get("moving") is not None:
                 self._requests[player.id] = run.request
             asyncio.get_running_loop().call_soon(self.go_on, player, context=Context())
@@ -294,8 +307,9 @@ class Flow:
         return run if run is not None and key and run.key == key and run.stay == stay else None
 
     def _is_over(self, player: Player, stay: int) -> bool:
-        fields = self.private(player.id)._fields
-        return bool(fields.get("stay") != stay or fields.get("moving") is not None or self.page_of(player) is None)
+        """Whether nothing can be submitted there (any more): also on wait pages, which nobody leaves by pressing."""
+        fields, spec = self.private(player.id)._fields, self.page_of(player)
+        return bool(fields.get("stay") != stay or fields.get("moving") is not None or spec is None or spec.waits)
 
     async def _answered(self, player: Player, stay: int, key: str, posted: Posted) -> Rendering | None:
         """The answer that this submission got before; it runs nothing again."""

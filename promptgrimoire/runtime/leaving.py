@@ -30,7 +30,7 @@ NOT_YET = "You cannot go on yet."
 class Leaving(HookRun):
     """A player is leaving a page. Once its data is `accepted`, a crash lets the rest of its hooks run on loading."""
 
-    __slots__ = ("accepted", "errors", "key", "request", "stay", "timed_out")
+    __slots__ = ("accepted", "errors", "held", "key", "request", "stay", "timed_out", "unasked")
 
     def __init__(
         self,
@@ -46,6 +46,8 @@ class Leaving(HookRun):
         self.stay: int = self.private._fields["stay"]
         self.key = key  # of the submission: its id and what it said
         self.timed_out = timed_out
+        self.unasked = False  # no participant has pressed anything: a timeout, a release, a crash
+        self.held = False
         self.accepted = False
         self.errors: Errors = {}
         self.request: PageRequest | None = None  # what it came with
@@ -65,16 +67,25 @@ class Leaving(HookRun):
                 self.host.state.writing().assign(self.private, "leaving", underway)
 
     def fail(self, transaction: Transaction, error: BaseException) -> int:
-        """The player stays; what had been committed at a suspension is kept, and the hook may run again."""
+        """The player stays; what had been committed at a suspension is kept, and the hook may run again.
+
+        Who has pressed Next sees the failure, and may press it again; who was released or is out of time is held.
+        """
+        reference = ""
         if not isinstance(error, JournalError | Reject | Refused | asyncio.CancelledError):
-            error.reference = self.report(error)  # type: ignore[attr-defined]
+            reference = error.reference = self.report(error)  # type: ignore[attr-defined]
         seq = self._commit(transaction)
         host, private = self.host, self.private
+        self.held = self.unasked and self.current and bool(reference)
 
         def staying() -> None:
-            if (private._fields.get("leaving") or {}).get("stay") == self.stay:
-                host.state.writing().assign(private, "leaving", None)
+            writing = host.state.writing()
             self.unmark()
+            if self.held:
+                writing.assign(private, "leaving", going(self.stay, self.timed_out))
+                writing.assign(private, "held", reference)
+            elif (private._fields.get("leaving") or {}).get("stay") == self.stay and reference:
+                writing.assign(private, "leaving", None)
 
         host.step(staying, Awaited(host, self.cause, host.activity(self.player, self.activity.label)))
         return seq

@@ -443,3 +443,73 @@ async def test_time_that_is_up_overtakes_a_check_that_never_ends(serve: Serve) -
     assert await submitting is None
     assert player.code is None
     assert server.module.ran == ["validate", "after"]
+
+
+UNASKED = '''
+class One(Page):
+    """# One"""
+
+    def after_once(page, player):
+        ran.append("after_once")
+
+    {a}def after_always_once(page, player):
+        {wait}
+        ran.append("after_always_once")
+        if not player.get("mended"):
+            raise ValueError("on purpose")
+
+class Two(Page):
+    """# Two"""
+
+page_order = [One, Two]
+'''
+
+
+@pytest.mark.parametrize("way", ["time_out", "advance"])
+@pytest.mark.parametrize("waits", [False, True])
+async def test_who_is_released_into_a_failing_hook_is_held_and_may_try_again(
+    serve: Serve, way: str, waits: bool
+) -> None:
+    server = await serve(
+        UNASKED.format(a="async " if waits else "", wait="await asyncio.sleep(0)" if waits else "pass")
+    )
+    one = await server.opened()
+    host = await server.host()
+    player = await server.player()
+    if way == "time_out":
+        host.flow.time_out(player, one.stay)
+    else:
+        await server.act(lambda: host.flow.advance(player, one.stay))
+    await settle()
+    assert one.reloads == 1
+    reference = host.errors[-1][1]
+    for _ in range(2):
+        rendering = await server.page()
+        assert (rendering.kind, rendering.reference) == ("held", reference)
+        host = await server.restart()
+    await host.retry(host._token(1))
+    assert (await server.page()).kind == "held"
+    player = await server.player()
+    await server.act(lambda: setattr(player, "mended", True))
+    await host.retry(host._token(1))
+    assert await where(server) == "lab/Two"
+    assert server.module.ran.count("after_once") == (1 if waits else 3)
+
+
+async def test_a_release_survives_a_crash_and_is_nothing_where_the_stay_is_over(serve: Serve) -> None:
+    server = await serve(UNASKED.format(a="", wait="player.mended = True"))
+    host = await server.host()
+    player = await server.player()
+    run_later = host.flow._depart
+    host.flow._depart = lambda *arguments: None  # type: ignore[method-assign]  # the server dies before it begins
+    await server.act(lambda: host.flow.advance(player, 1))
+    host.flow._depart = run_later  # type: ignore[method-assign]
+    await host.durable()
+    host = await server.restart()
+    assert await where(server) == "lab/Two"
+    player = await server.player()
+    for stay in (1, 99):
+        await server.act(lambda stay=stay: host.flow.advance(player, stay))  # type: ignore[misc]
+        host.flow.advance(player, stay)
+        await settle()
+    assert await where(server) == "lab/Two"
