@@ -195,6 +195,14 @@ async def test_next_is_never_dead(page: Page, server: Scripted) -> None:
     assert server.posts[0]["answer"] == "typed"
 
 
+async def test_a_form_that_is_sent_again_is_the_same_submission(page: Page, server: Scripted) -> None:
+    """As after a page from the back/forward cache, or half a minute without an answer."""
+    await page.evaluate("document.querySelector('[name=_submission]').value = 'first'")
+    await page.click("#grimoire-button-next")
+    await server.until(lambda: server.posts)
+    assert server.posts[0]["_submission"] == "first"
+
+
 async def test_next_works_where_no_websocket_comes_through(browser: Browser, server: Scripted) -> None:
     page = await browser.new_page()
     await page.add_init_script("WebSocket = class { close() {} }")

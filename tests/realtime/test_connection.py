@@ -63,6 +63,25 @@ async def test_a_slow_reader_is_disconnected_with_its_own_code_and_costs_no_memo
     assert len(reader.texts) <= 2
 
 
+async def test_what_a_reader_has_missed_is_no_sign_of_slowness_and_what_comes_after_it_is() -> None:
+    reader = Reader()
+    connection = Connection(reader.send, Limits(backlog=1000))
+    reader.open.clear()
+    with connection.catching_up():
+        for n in range(100):
+            connection.send(frame(n, [b'"%b"' % (b"x" * 100)]))
+    connection.send(numbered(100))  # within the bound
+    reader.open.set()
+    await settled()
+    assert len(reader.texts) == 101
+    reader.open.clear()
+    for n in range(100):
+        connection.send(frame(n, [b'"%b"' % (b"x" * 100)]))
+    reader.open.set()
+    await settled()
+    assert reader.got[-1]["code"] == CloseCode.SLOW
+
+
 async def test_of_volatile_frames_only_the_newest_of_each_kind_waits() -> None:
     reader = Reader()
     connection = Connection(reader.send, Limits(backlog=1000))
