@@ -33,7 +33,9 @@ class Written(Server):
     def __init__(self, file: Path) -> None:
         super().__init__(file.parent, "")
         self.file.unlink()
-        self.file, self.name = file, file.stem
+        self.file = self._target = file
+        self.name = self.config = file.stem
+        self.apps = [file.stem]
 
 
 def test_there_are_snippets_and_each_is_run_by_a_test() -> None:
