@@ -23,6 +23,7 @@ from markupsafe import Markup
 from promptgrimoire.authoring import filters, translate_tag
 from promptgrimoire.authoring.attribute_json import AttributeJson
 from promptgrimoire.authoring.markdown import Marks, Values, converter, prepare
+from promptgrimoire.authoring.tasks import get_setting
 from promptgrimoire.authoring.translate_tag import Prose, texts_of_scripts
 from promptgrimoire.errors import AuthorError
 
@@ -331,7 +332,7 @@ def _environment(loader: jinja2.BaseLoader, **options: Any) -> jinja2.Environmen
     filters.install(environment)
     translate_tag.install(environment)
     environment.globals |= {builtin.__name__: builtin for builtin in _BUILTINS}
-    environment.globals |= {"safe": Markup}
+    environment.globals |= {"safe": Markup, "get_setting": get_setting}
     environment.globals.pop("lipsum", None)
     return environment
 

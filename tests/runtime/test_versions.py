@@ -14,6 +14,7 @@ from promptgrimoire.runtime.versions import Experiments, project_folder
 APP = 'from promptgrimoire import *\n\nclass Start(Page):\n    """# Start"""\n\npage_order = [Start]\n'
 TOML = """[configs.full]
 apps = ["first", "second"]
+language = "de"
 settings = { rate = 2 }
 
 [configs.short]
@@ -59,6 +60,7 @@ def test_a_project_offers_its_configs(experiments: Experiments) -> None:
     assert full.apps[1] is short.apps[0] is experiments.get("second")
     assert (dict(full.settings), dict(short.settings)) == ({"rate": 2, "fee": 5}, {"rate": 1, "fee": 5})
     assert experiments.errors == {}
+    assert (full.language, short.language) == ("de", "en")
 
 
 def test_without_configs_each_app_is_one(project: Path) -> None:

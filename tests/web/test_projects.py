@@ -26,7 +26,7 @@ LANDING_PAGE = True
 
 
 class Start(Page):
-    """# {{ app }}: {{ settings.rate }} {{ session.words }}, {{ session.key }}"""
+    """# {{ app }}: {{ settings.rate }}, {{ get_setting("tax", 7) }}, {{ session.words }}, {{ session.key }}"""
 
 
 def new_session(session):
@@ -105,7 +105,7 @@ def test_a_project_is_served_and_a_config_opened(run: Run, project: Path) -> Non
     assert "Everything" in httpx.get(full["admin"]).text
     with httpx.Client(follow_redirects=True) as browser:
         page = browser.post(full["join"], data={}).text
-    assert "first: 2 good morning, 8" in page
+    assert "first: 2, 7, good morning, 8" in page
     assert (project / "promptgrimoire.sqlite3").is_file()
     assert stop(process) == ""
 
@@ -121,14 +121,33 @@ def test_a_session_is_gone_on_with(run: Run) -> None:
     assert httpx.get(again["players"][0]).status_code == 200
 
 
+def test_the_log_shows_no_secret(run: Run, project: Path) -> None:
+    code = f"{APP}\nimport logging\nlogging.getLogger('mine').warning('key=%s', secret('KEY'))\n"
+    (project / "first" / "__init__.py").write_text(code)
+    (project / "secrets.toml").write_text('KEY = "0123456789abcdef"\n')
+    process, _ = run()
+    assert "WARNING: key=[secret KEY]" in stop(process)
+
+
+def test_the_database_that_the_file_names_is_beside_it(run: Run, project: Path) -> None:
+    (project / "data").mkdir()
+    (project / "grimoire.toml").write_text(TOML + '[server]\ndatabase = "sqlite:///data/mine.sqlite3"\n')
+    (project.parent / "away").mkdir(exist_ok=True)
+    run(str(project), folder=project.parent / "away")
+    assert (project / "data" / "mine.sqlite3").is_file()
+
+
 def test_every_config_gets_players_where_none_is_named(run: Run) -> None:
     _, lines = run("--players", "3")
     assert [len(line["players"]) for line in lines] == [3, 3]  # as many as [server.limits] allows
 
 
-def test_one_app_of_the_project_by_itself(run: Run) -> None:
-    _, (line,) = run("second", lines=1)
+def test_one_app_of_the_project_by_itself_from_elsewhere(run: Run, project: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    database = ("--database", "sqlite:///here.sqlite3")
+    _, (line,) = run(str(project / "second"), *database, lines=1, folder=tmp_path / "elsewhere")
     assert line["app"] == "second"
+    assert (tmp_path / "elsewhere" / "here.sqlite3").is_file()
     assert "Come to second for 1" in httpx.get(line["join"]).text
 
 
