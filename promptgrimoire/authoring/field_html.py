@@ -66,7 +66,8 @@ def control(field: Any, given: Attributes) -> Markup:
         return element("textarea", "\n" + field._value(), common, look, wrong, field.attributes(), given)
     if isinstance(field, FileField):
         accept = {"type": "file", "accept": ",".join(field.accept) or None}
-        return void("input", common, look, wrong, accept, given)
+        most = {"data-most": field.max_size, "data-too-large": field.too_large} if field.max_size else {}
+        return void("input", common, look, wrong, accept, most, given)
     return void("input", common, look, wrong, field.attributes(), {"value": field._value()}, given)
 
 

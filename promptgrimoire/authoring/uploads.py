@@ -64,7 +64,7 @@ class FileField(GrimoireField):
         if found is None:
             return
         if self.max_size is not None and found.size > self.max_size:
-            raise ValueError(self.say(texts.FILE_TOO_LARGE, most=readable_size(self.max_size)))
+            raise ValueError(self.too_large)
         if not self.accepts(found.filename, found.content_type):
             raise ValueError(self.say(texts.FILE_TYPE, types=", ".join(self.accept)))
         if not found.size:
@@ -72,6 +72,11 @@ class FileField(GrimoireField):
         if not found.digest:  # larger than the server's limit, so not kept
             raise ValueError(self.say(texts.FILE_TOO_LARGE_HERE))
         self.data = found
+
+    @property
+    def too_large(self) -> str:
+        """What is said of a file beyond max_size."""
+        return self.say(texts.FILE_TOO_LARGE, most=readable_size(self.max_size or 0))
 
     def accepts(self, filename: str, content_type: str) -> bool:
         """Whether a file of that name and type may be sent."""

@@ -47,7 +47,8 @@ class PageForms:
         shown = private._fields.get("shown") or {}
         stay = private._fields.get("stay")
         order = shown.get("order") if shown.get("stay") == stay else None
-        form = build_form(fields, defaults=self._defaults(player, spec, fields), order=order)
+        language = self._host.study.language_of(player, spec.app)
+        form = build_form(fields, language=language, defaults=self._defaults(player, spec, fields), order=order)
         if order is None and "fields" in spec.hooks and len(form):  # an attribute gives the same order every time
             self._host.state.writing().assign(private, "shown", {"stay": stay, "order": form.shown})
         return form

@@ -27,7 +27,7 @@ const touch = ({ target }) => {
   }
   /** What the server has put into the form, with the names of an earlier submission. @type {HTMLInputElement | null} */
   const list = input.form?.querySelector('input[name="_touched"]') ?? null;
-  if (list && input.name) list.value = [...new Set(list.value.split(",")).add(input.name)].join();
+  if (list && input.name) list.value = [...new Set(list.value.split(",")).add(input.name)].filter(Boolean).join();
 };
 
 /** @type {(target: EventTarget | null) => target is HTMLInputElement} */
@@ -46,6 +46,13 @@ for (const name of ["click", "keydown"])
     touch(event);
     tell(event.target);
   });
+
+// The server refuses it too, but not before it has come.
+addEventListener("change", ({ target }) => {
+  if (!(target instanceof HTMLInputElement) || !target.files) return;
+  const { most, tooLarge = "" } = target.dataset;
+  target.setCustomValidity([...target.files].some(({ size }) => size > Number(most)) ? tooLarge : "");
+});
 
 for (const slider of document.querySelectorAll("input[type=range]")) if (isSlider(slider)) tell(slider);
 /** @type {HTMLElement | null} */ (document.querySelector(".grimoire-errors"))?.focus();
