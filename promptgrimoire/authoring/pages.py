@@ -86,10 +86,9 @@ class PageRequest:
     """The request that led a player to a page, as `early` gets it. Frozen, and stored nowhere."""
 
     method: str
-    path: str
-    params: Mapping[str, str]  # of the address
+    params: Mapping[str, str]  # of the address, what follows "?"
     headers: Mapping[str, str]  # names in lower case; without cookies
-    client: str  # the address it came from
+    client: str  # the network address that it came from
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from promptgrimoire.authoring.pages import PageRequest
 from promptgrimoire.authoring.uploads import Upload
 from promptgrimoire.ids import new_secret
 from promptgrimoire.web.pages import ConsolePages, html_response, speaks
@@ -28,6 +29,7 @@ COOKIE_AGE = 365 * 24 * 3600  # seconds
 STAY = "_stay"  # hidden fields of every form that a page posts
 SUBMISSION = "_submission"
 RETRY = "_retry"
+_CREDENTIALS = ("cookie", "authorization")
 _SECRET = re.compile(r"[a-z0-9]{26}")
 _SUBMISSION = re.compile(r"[A-Za-z0-9_-]{0,64}")
 
@@ -73,9 +75,10 @@ class Participants:
         key = key if _SECRET.fullmatch(key) else new_secret()
         params = dict(request.query_params)
         if self._gateway.development and "another" in form:
-            return _see_other(f"/p/{await host.join(visitor=key, params=params)}/")
+            return _see_other(f"/p/{await host.join(visitor=key, params=params, request=_as_data(request))}/")
         visitor = visitor_of(request) or key
-        token = await host.join(visitor=visitor, label=params.pop("label", ""), params=params)
+        label = params.pop("label", "")
+        token = await host.join(visitor=visitor, label=label, params=params, request=_as_data(request))
         response = _see_other(f"/p/{token}/")
         if visitor == key:
             set_visitor(request, response, visitor)
@@ -105,14 +108,14 @@ class Participants:
         speaks(request, partial(host.language, token))
         form, uploads = await _read_submission(request, host, token)
         if RETRY in form:
-            await host.retry(token)
+            await host.retry(token, _as_data(request))
             return _see_other(f"/p/{token}/")
         stay, submission = _first(form, STAY), _first(form, SUBMISSION)
         if not stay.isascii() or not stay.isdigit() or len(stay) > 15 or not _SUBMISSION.fullmatch(submission):
             raise HTTPException(400)
         data = {name: values for name, values in form.items() if name not in (STAY, SUBMISSION)}
-        refused = await host.submit(token, int(stay), submission, data, uploads)
-        return _see_other(f"/p/{token}/") if refused is None else self._shown(request, refused)
+        answer = await host.submit(token, int(stay), submission, data, uploads, _as_data(request))
+        return _see_other(f"/p/{token}/") if answer is None else self._shown(request, answer)
 
     def _title(self, config: str) -> str:
         return self._gateway.experiments.study(config).title or config
@@ -155,6 +158,13 @@ def _gathered(request: Request, fields: list[tuple[str, str]]) -> dict[str, list
     for name, value in fields:
         gathered.setdefault(name, []).append(value)
     return gathered
+
+
+def _as_data(request: Request) -> PageRequest:
+    """The request as `early` gets it: without what identifies the browser to this server."""
+    headers = {name: value for name, value in request.headers.items() if name not in _CREDENTIALS}
+    client = request.client.host if request.client is not None else ""
+    return PageRequest(request.method, dict(request.query_params), headers, client)
 
 
 def _first(form: Mapping[str, list[str]], name: str) -> str:

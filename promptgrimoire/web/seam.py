@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from promptgrimoire.authoring.language import Language
+from promptgrimoire.authoring.pages import PageRequest
 from promptgrimoire.authoring.uploads import Upload
 from promptgrimoire.journal.base import Stream
 from promptgrimoire.journal.blobs import Incoming
@@ -76,7 +77,14 @@ class Host(Protocol):
     def id(self) -> str: ...
     @property
     def config(self) -> str: ...
-    async def join(self, *, visitor: str = "", label: str = "", params: Mapping[str, str] | None = ...) -> str: ...
+    async def join(
+        self,
+        *,
+        visitor: str = "",
+        label: str = "",
+        params: Mapping[str, str] | None = ...,
+        request: PageRequest | None = ...,
+    ) -> str: ...
     def language(self, token: str = "") -> Language: ...
     async def visitor_token(self, visitor: str) -> str | None: ...
     def players(self) -> Sequence[PlayerLine]: ...
@@ -91,8 +99,9 @@ class Host(Protocol):
         submission: str,
         data: Mapping[str, list[str]],
         uploads: Mapping[str, Upload] | None = ...,
+        request: PageRequest | None = ...,
     ) -> Rendering | None: ...
-    async def retry(self, token: str) -> None: ...
+    async def retry(self, token: str, request: PageRequest | None = ...) -> None: ...
 
 
 class Gateway(Protocol):

@@ -41,6 +41,8 @@ export const watchSubmission = (way) => {
   /** @type {HTMLElement | undefined | null} */
   let button;
   let timer = 0;
+  /** What the pressed button says. @type {HTMLInputElement | undefined} */
+  let pressed;
 
   const release = () => {
     clearTimeout(timer);
@@ -66,8 +68,14 @@ export const watchSubmission = (way) => {
     const calls = way.carried();
     if (calls.length) put(chosen, "_calls", JSON.stringify(calls));
     else hidden(chosen, "_calls")?.remove();
+    pressed?.remove(); // of a submission that came to nothing: Back must not be pressed along with Next
+    pressed = undefined;
     const name = submitter?.getAttribute("name");
-    if (name) put(chosen, name, submitter?.getAttribute("value") ?? "");
+    if (name) {
+      pressed = document.createElement("input");
+      Object.assign(pressed, { type: "hidden", name, value: submitter?.getAttribute("value") ?? "" });
+      chosen.append(pressed);
+    }
 
     way.leaving(PAGE_LIMIT);
     timer = setTimeout(release, PAGE_LIMIT);

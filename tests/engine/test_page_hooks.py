@@ -18,7 +18,7 @@ class One(Page):
     stealth_fields = "code"
 
     {a}def early(page, player, request):
-        ran.append(f"early {{request and request.path}}")
+        ran.append(f"early {{request and request.params['n']}}")
 
     {a}def before_always_once(page, player):
         ran.append("before_always_once")
@@ -61,7 +61,7 @@ class Two(Page):
 
 page_order = [One, Two]
 '''
-REQUEST = PageRequest("POST", "/s/abc/", {}, {}, "127.0.0.1")
+REQUEST = PageRequest("POST", {"n": "7"}, {}, "127.0.0.1")
 
 
 async def where(server: Server, player: int = 1) -> str:
@@ -76,7 +76,7 @@ async def test_every_hook_in_its_order(serve: Serve, a: str) -> None:
     await host.join(visitor="me", request=REQUEST)
     await settle()
     ran = server.module.ran
-    assert ran == ["early /s/abc/", "before_always_once", "show", "before_once"]
+    assert ran == ["early 7", "before_always_once", "show", "before_once"]
     ran.clear()
     assert (await server.page()).kind == "page"
     assert ran == ["templatevars", "jsvars"]

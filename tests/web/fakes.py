@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from promptgrimoire.authoring.language import Language, Languages
+from promptgrimoire.authoring.pages import PageRequest
 from promptgrimoire.authoring.uploads import Upload
 from promptgrimoire.errors import NotFound
 from promptgrimoire.ids import SessionId, new_secret, new_session_id, new_token, session_of
@@ -76,6 +77,8 @@ class FakeHost:
     takes: dict[str, int] = field(default_factory=dict)  # fields for files, and how large these may be
     blobs: Blobs = field(default_factory=MemoryBlobs)
     retried: list[str] = field(default_factory=list)
+    requests: list[PageRequest | None] = field(default_factory=list)  # with which submissions came
+    answer: FakeRendering | None = None  # to a submission, instead of the way on
     shown: FakeRendering | None = None  # instead of the page
     failure: Exception | None = None
 
@@ -84,7 +87,14 @@ class FakeHost:
     def language(self, token: str = "") -> Language:
         return Languages().get(self.speaks)
 
-    async def join(self, *, visitor: str = "", label: str = "", params: Mapping[str, str] | None = None) -> str:
+    async def join(
+        self,
+        *,
+        visitor: str = "",
+        label: str = "",
+        params: Mapping[str, str] | None = None,
+        request: PageRequest | None = None,
+    ) -> str:
         known = self.labels.get(label) or self.visitors.get(visitor)
         if known:
             return known
@@ -132,12 +142,15 @@ class FakeHost:
         submission: str,
         data: Mapping[str, list[str]],
         uploads: Mapping[str, Upload] | None = None,
-    ) -> None:
+        request: PageRequest | None = None,
+    ) -> FakeRendering | None:
         self._check(token)
         self.uploads.append(dict(uploads or {}))
         self.submissions.append((token, stay, submission, dict(data)))
+        self.requests.append(request)
+        return self.answer
 
-    async def retry(self, token: str) -> None:
+    async def retry(self, token: str, request: PageRequest | None = None) -> None:
         self.retried.append(token)
 
 

@@ -58,6 +58,39 @@ async def test_a_submission_reaches_the_host_and_leads_on(
     assert host.submissions == [(host.lines[0].token, 7, "abc-1", {"colour": ["red", "blue"], "_calls": ["[]"]})]
 
 
+async def test_a_refused_submission_is_answered_by_its_page(
+    client: httpx.AsyncClient, host: FakeHost, place: str
+) -> None:
+    host.answer = FakeRendering("<p>What is wrong</p>", 422)
+    answer = await client.post(place, data={"_stay": "7", "_submission": "a", "age": "x"})
+    assert (answer.status_code, answer.text) == (422, "<p>What is wrong</p>")
+    assert answer.headers["cache-control"] == "no-store"
+    host.answer = FakeRendering("", 200, "moment")
+    answer = await client.post(place, data={"_stay": "7", "_submission": "a", "age": "x"})
+    assert (answer.status_code, 'http-equiv="refresh"' in answer.text) == (200, True)
+
+
+async def test_a_submission_still_being_checked_is_posted_again(
+    client: httpx.AsyncClient, host: FakeHost, place: str
+) -> None:
+    host.failure = Refused("busy", "Your answers are still being checked.")
+    answer = await client.post(place, data={"_stay": "7", "_submission": "a", "age": "41"})
+    assert answer.status_code == 503
+    for name, value in (("_stay", "7"), ("_submission", "a"), ("age", "41")):
+        assert f'name="{name}" value="{value}"' in answer.text
+
+
+async def test_hooks_see_the_request_without_its_credentials(
+    client: httpx.AsyncClient, host: FakeHost, place: str
+) -> None:
+    client.cookies.set("visitor", "a" * 26)
+    await client.post(f"{place}?n=7", data={"_stay": "7", "_submission": "a"}, headers={"user-agent": "Test"})
+    (request,) = host.requests
+    assert request is not None
+    assert (request.method, request.params, request.headers["user-agent"]) == ("POST", {"n": "7"}, "Test")
+    assert "cookie" not in request.headers
+
+
 async def test_a_multipart_form_is_read_too(client: httpx.AsyncClient, host: FakeHost, place: str) -> None:
     await client.post(place, files={"_stay": (None, "7"), "_submission": (None, ""), "a": (None, "ü")})
     assert host.submissions[0][1:] == (7, "", {"a": ["ü"]})
