@@ -21,6 +21,7 @@ from babel import Locale, dates, numbers
 from promptgrimoire.authoring.catalogue import Catalogue, read_catalogue, read_compiled
 from promptgrimoire.authoring.texts import CLIENT
 from promptgrimoire.errors import AuthorError
+from promptgrimoire.state.translation import filled, translated
 
 log = logging.getLogger("promptgrimoire.language")
 
@@ -45,13 +46,14 @@ class UnknownLanguage(AuthorError):
 class Language:
     """One language: its texts as dicts, its direction, its way of writing numbers and dates. Nothing in it changes."""
 
-    __slots__ = ("_plurals", "_texts", "client", "direction", "locale", "separators", "tag")
+    __slots__ = ("_by_three", "_marks", "_plurals", "_texts", "client", "direction", "locale", "separators", "tag")
 
     def __init__(self, locale: Locale, catalogues: Iterable[Catalogue]) -> None:
         """Later catalogues win over earlier ones."""
         self.locale = locale
         self.tag = str(locale).replace("_", "-")  # as HTML's lang wants it: "de", "pt-BR"
-        self.direction, self.separators = _written(locale)  # "ltr" or "rtl"; of thousands, of decimals
+        self.direction, self.separators, self._by_three = _written(locale)
+        self._marks = str.maketrans({",": self.separators[0], ".": self.separators[1]})
         self._texts: dict[str, str] = {}
         self._plurals: dict[str, tuple[Any, tuple[str, ...]]] = {}
         for one in catalogues:
@@ -77,6 +79,15 @@ class Language:
         form = rule(abs(int(n)) if n == int(n) else 100)  # fractions take the form of "other"
         return forms[form] if form < len(forms) else forms[-1]
 
+    def says(self, text: str, plural: str | None = None, /, *, player: Any = None, **values: Any) -> str:
+        """What `_("…")` gives in a template of this language."""
+        if player is not None:
+            return str(translated(text, plural, getattr(player, "_player", player), values))
+        if plural is None:
+            said = self._texts.get(text, text)
+            return filled(said, values) if values else said
+        return filled(self.ngettext(text, plural, values["n"]), values)
+
     def known(self, texts: Iterable[str]) -> dict[str, str]:
         """Those of the texts that this language has a translation of, with it."""
         return {text: self._texts[text] for text in texts if text in self._texts}
@@ -85,7 +96,9 @@ class Language:
 
     def number(self, value: Decimal, places: int) -> str:
         """A number that is not negative and has so many decimal places: 1.234,50 in German."""
-        return numbers.format_decimal(value, "#,##0" + _fraction(places), self.locale, decimal_quantization=False)
+        if self._by_three:
+            return f"{value:,f}".translate(self._marks)
+        return numbers.format_decimal(value, "#,##,##0" + _fraction(places), self.locale, decimal_quantization=False)
 
     def plain(self, text: str) -> str:
         """A number as Python writes it, with this language's decimal separator."""
@@ -236,12 +249,16 @@ def locale_of(code: object) -> Locale:
         raise UnknownLanguage(f"there is no language {code!r}; write a code, as in 'de' or 'pt-BR'") from None
 
 
-def _written(locale: Locale) -> tuple[str, tuple[str, str]]:
-    """Direction and separators. English needs no data for it, whose first reading takes a tenth of a second."""
+def _written(locale: Locale) -> tuple[str, tuple[str, str], bool]:
+    """Direction ("ltr", "rtl"); separators of thousands and of decimals; whether digits are grouped by three.
+
+    English needs no data for it, whose first reading takes a tenth of a second.
+    """
     if str(locale) == DEFAULT:
-        return "ltr", (",", ".")
+        return "ltr", (",", "."), True
     symbols = locale.number_symbols["latn"]
-    return locale.text_direction, (symbols["group"], symbols["decimal"])
+    by_three = locale.decimal_formats[None].grouping == (3, 3)
+    return locale.text_direction, (symbols["group"], symbols["decimal"]), by_three
 
 
 def _fraction(places: int) -> str:

@@ -139,19 +139,13 @@ def _name(node: nodes.Node | None) -> str:
 def install(environment: jinja2.Environment) -> None:
     """Give an environment the tag and `_`."""
     environment.add_extension(Translate)
-    environment.globals["_"] = _in_template
+    environment.globals["_"] = _without_context
     environment.globals[_BLOCK] = _block
 
 
-@pass_context
-def _in_template(
-    context: Context, text: str, plural: str | None = None, /, *, player: Any = None, **values: Any
-) -> str:
-    """`_("{n} point", "{n} points", n=3)` in a template."""
-    language = context.get(LANGUAGE) if player is None else None
-    if language is None:
-        return str(translated(text, plural, getattr(player, "_player", player), values))
-    return filled(language.gettext(text) if plural is None else language.ngettext(text, plural, values["n"]), values)
+def _without_context(text: str, plural: str | None = None, /, *, player: Any = None, **values: Any) -> str:
+    """`_("…")` in a macro that was imported without the context; everywhere else `Language.says` is `_`."""
+    return str(translated(text, plural, getattr(player, "_player", player), values))
 
 
 @pass_context
@@ -188,4 +182,4 @@ def texts_of_scripts(source: str) -> Iterator[str]:
 
 def language_names(language: Any) -> Mapping[str, Any]:
     """What a template's context holds about its language."""
-    return {LANGUAGE: language, "language": language.tag, "direction": language.direction}
+    return {LANGUAGE: language, "_": language.says, "language": language.tag, "direction": language.direction}
