@@ -36,6 +36,7 @@ CHOOSE_BETWEEN = "Please choose from {least} to {most}."
 CHOOSE_AT_LEAST = "Please choose at least {least}."
 CHOOSE_AT_MOST = "Please choose at most {most}."
 CHOOSE_EXACTLY = "Please choose exactly {least}."
+NOT_YET = "You cannot go on yet."
 WRONG = "This answer is not correct. Please try again."
 
 FILE_MISSING = "Please choose a file."

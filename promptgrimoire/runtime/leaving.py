@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from promptgrimoire.authoring import form_texts
 from promptgrimoire.commands import Cause
 from promptgrimoire.errors import AuthorError, JournalError, Refused, Reject
 from promptgrimoire.runtime.activities import Awaited
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from promptgrimoire.state.transaction import Transaction
 
 Errors = dict[str, list[str]]  # by field; "" for the page as a whole
-NOT_YET = "You cannot go on yet."
 
 
 class Leaving(HookRun):
@@ -184,7 +184,8 @@ async def _refused(run: Leaving, spec: PageSpec, position: int, posted: Posted) 
     proceed = await run.call(spec, "may_proceed", position)
     if proceed is None or proceed is True:
         return {}
-    return _told(form, spec, "may_proceed", proceed or NOT_YET)
+    not_yet = run.host.study.language_of(run.player, spec.app).gettext(form_texts.NOT_YET)
+    return _told(form, spec, "may_proceed", proceed or not_yet)
 
 
 async def _store_touched(run: Leaving, spec: PageSpec, posted: Posted) -> None:
