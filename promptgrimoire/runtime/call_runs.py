@@ -33,7 +33,6 @@ class CallRun(Run):
         "_timed_out",
         "call",
         "document",
-        "in_lane",
         "method",
         "table",
     )
@@ -58,7 +57,6 @@ class CallRun(Run):
         self.table = table
         self.call = call
         self.method = method
-        self.in_lane = False
         self._started = False
         self._timed_out = False
         self._task: asyncio.Task[Any] | None = None
@@ -153,8 +151,7 @@ class CallRun(Run):
     def ended(self, seq: int, value: object, error: BaseException | None) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
-        if self.in_lane:
-            self.host.calls.leave(self.document.player, self)
+        self.host.calls.leave(self.document.player, self)
 
 
 class VolatileRun(Run):

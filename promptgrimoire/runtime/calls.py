@@ -117,7 +117,7 @@ class Calls:
                 self._complain(document, call, "gap", "this document was not named in hello.adopts")
                 return
             table = adopted
-        if call.done and not call.document:  # whose call was adopted may still wait for what the adopter has settled
+        elif call.done:  # whose call was adopted may still wait for what the adopter has settled
             table.settle(call.done)
         if call.handled > document.handled:
             self._host.deliveries.handled(document, call.handled)
@@ -231,7 +231,6 @@ class Calls:
         known = None if isinstance(method, Refused) else method
         run = CallRun(host, cause, activity, bytes(call.args), document, table, call, known)
         if known is None or not known.options.concurrent:
-            run.in_lane = True
             lane.running = run
         refused: Exception | None = method if isinstance(method, Refused) else None
         arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})

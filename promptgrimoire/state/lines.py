@@ -35,9 +35,7 @@ class Lines:
         names = self._names
         for _ in range(_DEEPEST):
             file = frame.f_code.co_filename
-            name = names.get(file)
-            if name is None:
-                name = self._name(file)
+            name = names[file] if file in names else self._name(file)
             if name:
                 return f"{name}:{frame.f_lineno}"
             outer = frame.f_back

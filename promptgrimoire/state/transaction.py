@@ -132,7 +132,7 @@ class Transaction:
         if owner._written.get(field) != place:
             undo = partial(_both, undo, owner._turn_page(field, *place))
         app, round = place
-        patch = Patch(owner._key, op, path, at, count, app, round, self.state.lines.here(2))
+        patch = Patch(owner._key, op, path, at, count, app, round, self.state.lines.here(3))
         handling = exc_info()[1]
         if handling is self.outer:
             handling = None
