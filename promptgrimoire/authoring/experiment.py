@@ -210,6 +210,9 @@ def place_of(path: Path) -> Place:
     if not name.isidentifier():
         mend = re.sub(r"\W|^(?=\d)", "_", name)
         raise ExperimentError([f"{path.name}:1: {name!r} cannot be the name of an app; rename it to {mend}"])
+    namesake = path.parent / f"{name}.py" if is_package else path.parent / name / "__init__.py"
+    if namesake.is_file():
+        raise ExperimentError([f"{path.name}:1: {name}.py and the folder {name} have one name; rename one of them"])
     if name_taken(name, file):
         raise ExperimentError(
             [f"{path.name}:1: {name!r} is the name of a Python module; rename it, for example my_{name}"]

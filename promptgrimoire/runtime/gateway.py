@@ -12,7 +12,7 @@ from typing import Any
 from promptgrimoire.authoring.landing import landing_html
 from promptgrimoire.authoring.study import Study
 from promptgrimoire.commands import Rendered, Restarted, SessionCreated
-from promptgrimoire.errors import GrimoireError, JournalDamaged, JournalError, JournalUnavailable, NotFound
+from promptgrimoire.errors import GrimoireError, JournalDamaged, JournalError, JournalUnavailable, NotFound, Refused
 from promptgrimoire.ids import new_secret, new_session_id, session_of
 from promptgrimoire.journal.base import Description, Journal, Stream
 from promptgrimoire.journal.entries import Chain, Entry
@@ -99,7 +99,10 @@ class Gateway:
     # ---------------------------------------------------------------- finding
 
     async def host(self, session_id: str) -> Host:
-        """The session's host, loaded where needed. Raises NotFound, JournalDamaged, JournalUnavailable."""
+        """The session's host, loaded where needed.
+
+        Raises NotFound, JournalDamaged, JournalUnavailable, and Refused "busy" while its config does not load.
+        """
         self._touched[session_id] = self.clock.now()
         host = self._hosts.get(session_id)
         if host is not None:
@@ -229,7 +232,7 @@ class Gateway:
         loaded = None if session_id == _SERVER else await self.journal.load(session_id)
         if loaded is None:
             raise NotFound(f"no session {session_id}")
-        study = self.experiments.study(loaded.stream.app)
+        study = self._study(loaded.stream.app)
         state = self._new_state(session_id, study)
         try:
             rebuilt = await rebuild(self.journal, session_id, state, self.settings.limits)
@@ -245,6 +248,15 @@ class Gateway:
         self._snapshots[session_id] = Snapshots(host)
         self._go_on(host)
         return host
+
+    def _study(self, config: str) -> Study:
+        """A session's study. One that does not load is mended some time; who comes meanwhile is to wait."""
+        try:
+            return self.experiments.study(config)
+        except NotFound as error:
+            if config in self.experiments.errors:
+                raise Refused("busy", str(error)) from error
+            raise
 
     def _take_over(self, host: Host, rebuilt: Rebuilt) -> None:
         host.deliveries.mail = rebuilt.mail
@@ -328,6 +340,10 @@ class Gateway:
         except JournalUnavailable as error:
             log.warning("session %s has a deadline, but cannot be loaded yet: %s", session, error)
             self._waking.setdefault(session, self.clock.now())
+        except Refused:  # its config does not load: that is said already
+            self._waking.setdefault(session, self.clock.now())
+        except NotFound as error:
+            log.warning("session %s has a deadline, but cannot be loaded: %s", session, error)
 
     async def _look_after_storage(self) -> None:
         """Revive it also after a failure that no session had entries in."""

@@ -64,13 +64,14 @@ class Experiments:
             return {target.stem: target}
         if (target / "__init__.py").is_file():
             return {target.name: target}
+        named = {app for config in self.project.configs.values() for app in config.apps}
         found: dict[str, Path] = {}
         for path in sorted(target.iterdir()) if target.is_dir() else ():
             if path.name.startswith((".", "_")) or path.name == COMPUTED:
                 continue
             if path.is_dir() and (path / "__init__.py").is_file():
                 found[path.name] = path
-            elif path.suffix == ".py" and "page_order" in path.read_text(errors="replace"):
+            elif path.suffix == ".py" and (path.stem in named or "page_order" in path.read_text(errors="replace")):
                 found[path.stem] = path
         return found
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from promptgrimoire.commands import TaskStepped
-from promptgrimoire.errors import AuthorError, ReadOnly, UnknownField, UnknownSetting
+from promptgrimoire.errors import AuthorError, NotFound, ReadOnly, Refused, UnknownField, UnknownSetting
+from promptgrimoire.runtime.gateway import Gateway
 from promptgrimoire.runtime.versions import Experiments
 from tests.engine.stage import HEAD, Server, code_of, settle
 
@@ -94,24 +95,15 @@ page_order = [Two]
 class Project(Server):
     """A server of one config of a project with these apps."""
 
-    def __init__(
-        self, folder: Path, apps: Mapping[str, str], toml: str, config: str, environment: Mapping[str, str]
-    ) -> None:
-        super().__init__(folder, "", name="not_part_of_it")
-        self.file.unlink()
-        self.folder, self.name = folder, config
-        for app, source in apps.items():
-            self.write(app, source)
+    def __init__(self, folder: Path, first: str, second: str, toml: str, environment: Mapping[str, str]) -> None:
+        super().__init__(folder, first, name="first", apps={"second": second})
+        self.folder, self.config = folder, "full"
         (folder / "grimoire.toml").write_text(toml)
         self.experiments = Experiments(folder, environment)
         self.experiments.load_all()
 
     def write(self, app: str, source: str) -> None:
         (self.folder / f"{app}.py").write_text(HEAD + dedent(source))
-
-    @property
-    def module(self) -> Any:
-        return self.experiments.study(self.name).apps[0].module
 
 
 Begin = Callable[..., Awaitable[Project]]
@@ -129,7 +121,7 @@ async def begin(tmp_path: Path) -> AsyncIterator[Begin]:
         players: int = 1,
         environment: Mapping[str, str] | None = None,
     ) -> Project:
-        server = Project(tmp_path, {"first": first, "second": second}, toml, "full", environment or {})
+        server = Project(tmp_path, first, second, toml, environment or {})
         await server.start()
         servers.append(server)
         await server.create(players)
@@ -199,6 +191,43 @@ async def test_declared_fields_hold_in_the_app_that_declares_them(begin: Begin) 
         await write("first", "something", 1)
     with pytest.raises(AuthorError, match="Expected `int`, got `str`"):
         await write("second", "score", "many")
+
+
+async def test_a_session_whose_config_does_not_load_waits_until_it_is_mended(begin: Begin) -> None:
+    """Its browsers were told that their link leads nowhere, and its deadlines were forgotten."""
+    server = await begin()
+    await server.crash()
+    server.write("second", "1 / 0\n")
+    server.experiments = Experiments(server.folder)
+    server.experiments.load_all()
+    server.clock.jump(60)
+    server.gateway = Gateway(server.experiments, server.journal, server.clock, server.settings, server._frame)
+    await server.gateway.open()
+    await server.clock.advance(30)  # after(5, …) is due: it is tried, and kept
+    with pytest.raises(Refused, match="the app second does not load") as refused:
+        await server.host()
+    assert refused.value.code == "busy"
+    server.write("second", SECOND)
+    server.experiments.refresh("second")
+    await server.clock.advance(10)
+    assert (await server.host()).state.session.rung == ("second",)
+
+
+async def test_a_session_of_a_config_that_is_gone_is_not_found(begin: Begin, caplog: pytest.LogCaptureFixture) -> None:
+    server = await begin()
+    await server.crash()
+    (server.folder / "grimoire.toml").write_text(FULL.replace("configs.full", "configs.other"))
+    server.experiments = Experiments(server.folder)
+    server.experiments.load_all()
+    server.config = "other"
+    server.clock.jump(60)
+    await server.start()
+    with pytest.raises(NotFound, match="no experiment 'full'"):
+        await server.host()
+    await server.clock.advance(10)
+    assert [record.getMessage() for record in caplog.records if "deadline" in record.getMessage()] == [
+        f"session {server.session} has a deadline, but cannot be loaded: no experiment 'full'"
+    ]
 
 
 # ---------------------------------------------------------------- settings

@@ -213,3 +213,11 @@ def test_configs_of_one_name_in_different_folders_have_different_origins(project
     here = Experiments(project)
     assert here.origin("full") == Experiments(project).origin("full") != there.origin("full")
     assert here.origin("full") != here.origin("short")
+
+
+def test_a_file_and_a_folder_of_one_name_are_no_app(project: Path) -> None:
+    (project / "second.py").write_text(APP)
+    experiments = Experiments(project)
+    experiments.load_all()
+    assert "second.py and the folder second have one name; rename one of them" in experiments.errors["second"]
+    assert experiments.names() == []
