@@ -77,7 +77,8 @@ async def test_an_arabic_page_is_written_from_the_right(server: Server, visit: V
 async def test_notices_of_the_client_are_in_the_same_language(server: Server, visit: Visit, axe_source: str) -> None:
     page = await joined(server, visit, "ar")
     server.kill()
-    await expect(page.get_by_role("status")).to_contain_text("انقطع الاتصال")
+    # Longer than five seconds where the page had not heard from the server yet.
+    await expect(page.get_by_role("status")).to_contain_text("انقطع الاتصال", timeout=20_000)
     await looks_right(page, axe_source)
     server.restart()
 
