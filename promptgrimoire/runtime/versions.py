@@ -154,7 +154,7 @@ class Experiments:
         try:
             study = self._study(config)
         except ExperimentError as error:
-            if self._config_errors.get(name) != str(error):
+            if self._config_errors.get(name) != str(error) and name not in self._app_errors:
                 log.error("%s cannot be run:\n%s", name, error)
             self._config_errors[name] = str(error)
             return False

@@ -71,6 +71,14 @@ def test_without_configs_each_app_is_one(project: Path) -> None:
     assert dict(experiments.study("first").settings) == {"rate": 1}
 
 
+def test_an_app_by_itself_that_does_not_load_is_named_once(project: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (project / "second" / "__init__.py").write_text("(")
+    experiments = Experiments(project / "second")
+    experiments.load_all()
+    assert [list(experiments.errors), experiments.names()] == [["second"], []]
+    assert len([record for record in caplog.records if record.levelname == "ERROR"]) == 1
+
+
 def test_one_app_of_a_project_by_itself(project: Path) -> None:
     experiments = Experiments(project / "second")
     experiments.load_all()

@@ -54,7 +54,9 @@ class Declared(Server):
     """A server of the experiment that both checkers approve of, or of one written here."""
 
     def serve(self, file: Path) -> None:
-        self.file, self.name = file, file.stem
+        self.file = self._target = file
+        self.name = self.config = file.stem
+        self.apps = [self.name]
 
 
 async def test_what_type_checks_also_runs(tmp_path: Path) -> None:
