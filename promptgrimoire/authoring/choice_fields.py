@@ -13,6 +13,7 @@ from wtforms.validators import StopValidation
 from promptgrimoire.authoring import form_texts as texts
 from promptgrimoire.authoring.field_base import GrimoireField
 from promptgrimoire.state.storable import SCALARS
+from promptgrimoire.state.translation import LaterText
 
 _UNTICKED = ("", "false", "False", "0")
 # Widths of the window, in pixels, below which scales can be told to stand upright: classes of the stylesheet.
@@ -71,6 +72,8 @@ class ChoiceField(GrimoireField):
         return given, given
 
     def _choice(self, value: Any, label: Any) -> Choice:
+        if isinstance(value, LaterText):
+            value = value.source  # data is the same in all languages
         self.expect(type(value) in SCALARS, "choices", "values that are text, numbers, True or False", value)
         shown = label if isinstance(label, str) else str(label)
         return Choice("" if value is None else str(value), value, shown)

@@ -21,6 +21,7 @@ import msgspec
 
 from promptgrimoire.errors import NotSerialisable
 from promptgrimoire.state.storable import DEEPEST, FormerStruct, Reference, Refusal, too_deep
+from promptgrimoire.state.translation import LaterText
 
 # What msgspec writes as browsers need it, without a look at its content.
 _PLAIN: frozenset[type] = frozenset(
@@ -74,6 +75,8 @@ def _form(value: Any, depth: int) -> Any:
         return _struct_form(value, depth)
     if isinstance(value, enum.Enum):
         return _form(value.value, depth)
+    if isinstance(value, LaterText):
+        return str(value)  # in the language of whoever the code runs for
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int):

@@ -14,14 +14,16 @@ from typing import Any
 import pytest
 from markupsafe import Markup, escape
 
-from promptgrimoire import _
+from promptgrimoire import RadioField, StringField, _
 from promptgrimoire.authoring.experiment import load
 from promptgrimoire.authoring.filters import fmtdate, fmtnum, to
+from promptgrimoire.authoring.forms import build_form
 from promptgrimoire.authoring.language import Language, Languages, UnknownLanguage
 from promptgrimoire.authoring.study import Study, compose
 from promptgrimoire.authoring.translate_tag import language_names
 from promptgrimoire.context import Activity, current
 from promptgrimoire.errors import AuthorError, ExperimentError
+from promptgrimoire.state.browser_values import to_browser
 from promptgrimoire.state.records import Player
 from promptgrimoire.state.translation import LaterText
 from tests.authoring.conftest import Loaded, Write
@@ -224,6 +226,31 @@ def test_a_text_at_the_top_of_a_module_waits_for_its_reader(app: App, speaking: 
     assert str(points) == "3 Punkte"
     assert escape(_("a < b")) == Markup("a &lt; b &amp; c")
     assert (label.source, label == "Your age", {"Your age": 1}[label]) == ("Your age", True, 1), "data is the same"
+
+
+def test_a_text_of_a_module_reaches_the_browser_in_its_readers_language(app: App, speaking: Any) -> None:
+    label = _("Your age")
+    assert to_browser({"label": label}) == b'{"label":"Your age"}'
+    speaking(app().languages.get("de"))
+    assert to_browser({"label": label, "more": [label]}) == b'{"label":"Ihr Alter","more":["Ihr Alter"]}'
+
+
+def test_a_form_is_read_in_german_and_stored_the_same_for_all(app: App, speaking: Any) -> None:
+    fields = {
+        "age": RadioField(label=_("Your age"), choices=[_("Next"), ("b", _("a < b"))]),
+        "text": StringField(label=_("not there")),
+    }
+    german = app().languages.get("de")
+    speaking(german)
+    form = build_form(fields, language=german, defaults={}, order=None)
+    html = str(form.context()["fields"]())
+    assert "Ihr Alter" in html
+    assert "Fertig" in html
+    assert "a &lt; b &amp; c" in html
+    assert "Your age" not in html
+    checked = form.check({"age": ["Next"], "text": [""]}, {})
+    assert checked.values["age"] == "Next"
+    assert "Bitte beantworten Sie diese Frage." in str(checked.errors)
 
 
 # ---------------------------------------------------------------- numbers and dates
