@@ -164,6 +164,11 @@ def hostile_character(text: str) -> str | None:
     return None if found is None else f"U+{ord(found[0]):04X}"
 
 
+def without_hostile(text: str) -> str:
+    """The text without the characters that are never stored."""
+    return _HOSTILE.sub("", text)
+
+
 def _mend(name: str, keywords: frozenset[str]) -> str:
     near = near_miss(name, keywords)
     return f"did you mean '{near}'?" if near else f"there are {', '.join(sorted(keywords))}"

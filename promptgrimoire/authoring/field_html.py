@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from markupsafe import Markup
-
 from promptgrimoire.authoring import form_texts as texts
 from promptgrimoire.authoring.choice_fields import BooleanField, BoundedChoiceField, LikertField, OneOf, SelectField
 from promptgrimoire.authoring.field_base import Addons, GrimoireField
-from promptgrimoire.authoring.html import Attributes, element, joined, void
+from promptgrimoire.authoring.html import Attributes, Html, element, joined, void
 from promptgrimoire.authoring.number_fields import RangeField
 from promptgrimoire.authoring.plain_fields import GROUPED, MULTIPLE
 from promptgrimoire.authoring.text_fields import TextAreaField
@@ -21,17 +19,17 @@ from promptgrimoire.authoring.uploads import FileField
 _GROUPS = ("RadioField", "SelectMultipleField")  # of WTForms: lists of inputs
 
 
-def whole(field: Any, **given: Any) -> Markup:
+def whole(field: Any, **given: Any) -> Html:
     """A field with all that belongs to it. What is given are attributes of its input, as in `class_="wide"`."""
     if getattr(field, "grouped", field.type in GROUPED):
         return _group(field, given)
     described = described_by(field)
     if isinstance(field, BooleanField) or field.type == "BooleanField":
         inner = joined(
-            Markup('<div class="form-check">'),
+            Html('<div class="form-check">'),
             field(**described, **given),
             element("label", _label(field), {"class": "form-check-label", "for": field.id}),
-            Markup("</div>"),
+            Html("</div>"),
         )
         return _wrapped(field, inner, _below(field))
     floating = getattr(field, "label_floating", None)
@@ -44,7 +42,7 @@ def whole(field: Any, **given: Any) -> Markup:
     return _wrapped(field, _top_label(field), _with_addons(field, inner), _below(field))
 
 
-def control(field: Any, given: Attributes) -> Markup:
+def control(field: Any, given: Attributes) -> Html:
     """The input (or inputs) of one of our fields."""
     if isinstance(field, LikertField):
         return scale(field, given)
@@ -78,15 +76,15 @@ def described_by(field: Any) -> dict[str, str]:
     return {"aria-describedby": " ".join(parts)} if parts else {}
 
 
-def errors_of(field: Any) -> Markup:
+def errors_of(field: Any) -> Html:
     """What is wrong with the answer, as its input refers to it."""
     if not field.errors:
-        return Markup("")
+        return Html("")
     lines = joined(*(element("div", error) for error in field.errors))
     return element("div", lines, {"class": "invalid-feedback", "id": f"{field.id}-error"})
 
 
-def scale(field: LikertField, given: Attributes, alone: bool = True) -> Markup:
+def scale(field: LikertField, given: Attributes, alone: bool = True) -> Html:
     """The points of a Likert scale; the words at its ends are part of the labels of the first and last one."""
     last = len(field.choices) - 1
     points = []
@@ -118,7 +116,7 @@ def spoken_label(field: Any) -> Any:
 # -------------------------------------------------------------------- pieces
 
 
-def _group(field: Any, given: dict[str, Any]) -> Markup:
+def _group(field: Any, given: dict[str, Any]) -> Html:
     one = not getattr(field, "multiple", field.type in MULTIPLE)
     role = {
         "role": "radiogroup" if one else None,
@@ -133,7 +131,7 @@ def _group(field: Any, given: dict[str, Any]) -> Markup:
     return element("fieldset", content, role, described_by(field))
 
 
-def _wrapped(field: Any, *content: Markup | str) -> Markup:
+def _wrapped(field: Any, *content: Html | str) -> Html:
     return element("div", joined(*content), {"class": _classes(field), "id": f"field-{field.id}"})
 
 
@@ -151,7 +149,7 @@ def _spoken(field: Any) -> str:
     return str(field.name).replace("_", " ")
 
 
-def _label(field: Any) -> Markup:
+def _label(field: Any) -> Html:
     heading = _heading(field) or _spoken(field)
     if isinstance(field, GrimoireField) and field.optional and not isinstance(field, BooleanField):
         note = element("span", f"({field.say(texts.OPTIONAL)})", {"class": "grimoire-optional"})
@@ -159,17 +157,17 @@ def _label(field: Any) -> Markup:
     return joined(heading)
 
 
-def _top_label(field: Any) -> Markup | str:
+def _top_label(field: Any) -> Html | str:
     return element("label", _label(field), {"class": "form-label", "for": field.id}) if _heading(field) else ""
 
 
-def _below(field: Any) -> Markup:
+def _below(field: Any) -> Html:
     described = {"class": "form-text", "id": f"{field.id}-description"}
     description = element("div", field.description, described) if field.description else ""
     return joined(description, errors_of(field))
 
 
-def _with_addons(field: Any, inner: Markup) -> Markup:
+def _with_addons(field: Any, inner: Html) -> Html:
     if not isinstance(field, Addons) or not (field.addon_start or field.addon_end):
         return inner
     start, end = (
@@ -182,7 +180,7 @@ def _with_addons(field: Any, inner: Markup) -> Markup:
     return element("div", joined(start, inner, end), {"class": "input-group"})
 
 
-def _choice_input(field: Any, index: int, kind: str, given: Attributes) -> Markup:
+def _choice_input(field: Any, index: int, kind: str, given: Attributes) -> Html:
     choice = field.choices[index]
     return void(
         "input",
@@ -200,7 +198,7 @@ def _choice_input(field: Any, index: int, kind: str, given: Attributes) -> Marku
     )
 
 
-def _boxes(field: Any, kind: str, given: Attributes) -> Markup:
+def _boxes(field: Any, kind: str, given: Attributes) -> Html:
     rows = []
     for index, choice in enumerate(field.choices):
         label = element("label", choice.label, {"class": "form-check-label", "for": f"{field.id}-{index}"})
@@ -210,7 +208,7 @@ def _boxes(field: Any, kind: str, given: Attributes) -> Markup:
     return element("div", joined(*rows), {"class": look})
 
 
-def _select(field: SelectField, given: Attributes) -> Markup:
+def _select(field: SelectField, given: Attributes) -> Html:
     options = [(choice.key, choice.label, field.chosen(choice)) for choice in field.choices]
     if field.asks:
         options.insert(0, ("", field.say(texts.PLEASE_CHOOSE), False))
@@ -221,7 +219,7 @@ def _select(field: SelectField, given: Attributes) -> Markup:
     return element("select", lines, common, look, wrong, given)
 
 
-def _slider(field: RangeField, given: Attributes) -> Markup:
+def _slider(field: RangeField, given: Attributes) -> Html:
     """Without a value the input has no name, so that nothing is posted; the script gives it one when it is set."""
     unset = not field.is_set
     value = field._value()

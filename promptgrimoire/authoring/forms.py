@@ -17,9 +17,10 @@ from wtforms.meta import DefaultMeta
 
 from promptgrimoire.authoring import field_html, form_texts, likert_html, plain_fields
 from promptgrimoire.authoring.choice_fields import ChoiceField, RadioField
-from promptgrimoire.authoring.field_base import LONGEST, GrimoireField, hostile_character
+from promptgrimoire.authoring.field_base import GrimoireField
 from promptgrimoire.authoring.html import element, joined, void
-from promptgrimoire.authoring.uploads import FileField, Upload
+from promptgrimoire.authoring.posted import Posted
+from promptgrimoire.authoring.uploads import Upload
 from promptgrimoire.authoring.vocabulary import near_miss
 from promptgrimoire.errors import AuthorError, NotStorable
 from promptgrimoire.state.declared import BUILT_IN
@@ -62,6 +63,8 @@ class Form:
         self._rendered: set[str] = set()
         self._summed_up = False
         self._touched_names: set[str] = set()
+        self._fresh: Mapping[str, Any] = {}  # fields that look the same for everybody, as the author made them
+        self._language = language
         self._gettext = language.gettext
 
     def __getattr__(self, name: str) -> Any:
@@ -101,7 +104,8 @@ class Form:
 
     def check(self, data: Mapping[str, list[str]], uploads: Mapping[str, Upload] | None = None) -> Checked:
         """What a submission says; afterwards the form shows it, with its errors. Other names in `data` say nothing."""
-        posted = _Posted(self._fields, data, uploads or {})
+        self._fresh = {}
+        posted = Posted(self._fields, data, uploads or {})
         refused = {
             name: problem.said(self._gettext) for name in self._fields if (problem := posted.problem(name)) is not None
         }
@@ -110,6 +114,7 @@ class Form:
         for name, text in refused.items():
             self._fields[name].errors = [text]
             self._fields[name].data = None
+            self._fields[name].raw_data = posted.readable(name)
         for name, field in self._fields.items():
             if not field.errors:
                 self._check_value(name, field)
@@ -150,6 +155,7 @@ class Form:
                     expected = "None, a text, a list of texts, or a dict of texts by field"
                     raise AuthorError(f"expected {expected}, found {type(text).__name__}: {text!r}")
                 found.setdefault(name, []).append(text)
+        self._fresh = {}
         for name, said in found.items():
             if name:
                 self._fields[name].errors = [*self._fields[name].errors, *said]
@@ -174,6 +180,10 @@ class Form:
 
     # ---------------------------------------------------------------- showing
 
+    def fresh(self, unbound: Mapping[str, Any]) -> None:
+        """These fields are shown as the author made them: what that looks like is kept with them."""
+        self._fresh = unbound
+
     def context(self) -> dict[str, Any]:
         """The names that templates use."""
         return {
@@ -190,14 +200,20 @@ class Form:
         chosen = [getattr(self, name) for name in names] or [
             field for name, field in self._fields.items() if name not in self._rendered
         ]
-        return joined(*(self.field(field) for field in chosen))
+        return Markup(joined(*(self.field(field) for field in chosen)))
 
     def field(self, field: Any, **attributes: Any) -> Markup:
         """`{{ field(form.age) }}`: with label, description and errors. Attributes go to the input."""
         if isinstance(field, str):
             field = getattr(self, field)
         self._rendered.add(field.short_name)
-        return field_html.whole(field, **attributes)
+        unbound = None if attributes else self._fresh.get(field.short_name)
+        if unbound is None:
+            return Markup(field_html.whole(field, **attributes))
+        known: dict[Any, Markup] = unbound.__dict__.setdefault("grimoire_shown", {})
+        if self._language not in known:
+            known[self._language] = Markup(field_html.whole(field))
+        return known[self._language]
 
     def summary(self) -> Markup:
         """`{{ errors() }}`: what is wrong, with links to the fields; the first call shows it, further ones nothing."""
@@ -213,12 +229,12 @@ class Form:
         title = self._gettext(form_texts.SUMMARY)
         content = joined(element("p", title, {"class": "alert-heading"}), element("ul", joined(*lines)))
         look = {"class": "alert alert-danger grimoire-errors", "role": "alert", "tabindex": "-1", "autofocus": True}
-        return element("div", content, look)
+        return Markup(element("div", content, look))
 
     def hidden(self) -> Markup:
         """For the frame: where the browser notes which fields were touched, also before an earlier submission."""
         names = ",".join(sorted(self._touched_names))
-        return void("input", {"type": "hidden", "name": TOUCHED, "value": names, "autocomplete": "off"})
+        return Markup(void("input", {"type": "hidden", "name": TOUCHED, "value": names, "autocomplete": "off"}))
 
     def rest(self, written: str = "") -> Markup:
         """The fields that neither the template has shown nor `written` (HTML) contains: of a page without any."""
@@ -252,7 +268,7 @@ def build_form(
         problem = wrong_field(name, unbound)
         if problem is not None:
             raise AuthorError(f"fields: {problem}")
-    language = language or _English()
+    language = language or ENGLISH
     bound = BaseForm({name: plain_fields.ready(unbound) for name, unbound in fields.items()}, meta=_Meta(language))
     earlier = {name: value for name, value in (defaults or {}).items() if name in fields and value is not None}
     bound.process(None, data=earlier)
@@ -265,6 +281,10 @@ def build_form(
             field.prefilled = name in earlier
         if isinstance(field, ChoiceField) and name in choices:
             field.reorder(list(choices[name]))
+    if order is None:
+        form.fresh(
+            {name: one for name, one in fields.items() if name not in earlier and not callable(bound[name].default)}
+        )
     return form
 
 
@@ -307,7 +327,7 @@ class _Meta(DefaultMeta):  # type: ignore[misc]
             return super().render_field(field, {**plain_fields.attributes(field), **render_kw})
         own = field.render_kw or {}
         classes = " ".join(str(one) for one in (own.get("class"), own.get("class_")) if one)
-        return field_html.control(field, {**own, **render_kw, **({"class": classes} if classes else {})})
+        return Markup(field_html.control(field, {**own, **render_kw, **({"class": classes} if classes else {})}))
 
 
 class _English:
@@ -320,66 +340,7 @@ class _English:
         return singular if n == 1 else plural
 
 
-class _Problem(msgspec.Struct, frozen=True):
-    text: str
-    character: str = ""
-
-    def said(self, gettext: Any) -> str:
-        return str(gettext(self.text)).format(character=self.character)
-
-
-class _Posted:
-    """What a browser has posted, as WTForms asks for it; what is never stored is left out."""
-
-    def __init__(self, fields: Mapping[str, Any], data: Mapping[str, list[str]], uploads: Mapping[str, Upload]) -> None:
-        self._values: dict[str, list[Any]] = {}
-        self._problems: dict[str, _Problem] = {}
-        for name, field in fields.items():
-            if isinstance(field, FileField) or field.type == "FileField":
-                self._values[name] = [uploads[name]] if name in uploads else []
-                continue
-            values = [value for value in data.get(name, ()) if isinstance(value, str)]
-            problem = _problem(field, values)
-            if problem is None:
-                self._values[name] = values
-            else:
-                self._values[name], self._problems[name] = [], problem
-
-    def problem(self, name: str) -> _Problem | None:
-        """Why what was posted for a field was left out."""
-        return self._problems.get(name)
-
-    def getlist(self, name: str) -> list[Any]:
-        return self._values.get(name, [])
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._values
-
-    def __iter__(self) -> Any:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-
-def _problem(field: Any, values: list[str]) -> _Problem | None:
-    many = getattr(field, "multiple", field.type in plain_fields.MULTIPLE)
-    if len(values) > 1 and not many:
-        return _Problem(form_texts.ONE_ONLY)
-    for value in values:
-        character = hostile_character(value)
-        if character is not None:
-            return _Problem(form_texts.CHARACTER, character)
-        if len(value) > LONGEST or (field.type in plain_fields.NUMBERS and len(value) > 64):
-            return _Problem(form_texts.UNREADABLE)
-    return _Problem(form_texts.UNREADABLE) if len(values) > 1000 else None
-
-
-_TYPED = (
-    *("StringField", "TextAreaField", "IntegerField", "DecimalField", "FloatField", "EmailField", "DateField"),
-    *("DateTimeField", "TimeField", "URLField", "TelField", "PasswordField", "SelectField", "FileField"),
-)
-_NUMBERS = ("IntegerField", "DecimalField", "FloatField", "IntegerRangeField", "DecimalRangeField")
+ENGLISH = _English()
 
 
 def _meant(name: object, fields: Mapping[str, Any]) -> str:

@@ -7,30 +7,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from markupsafe import Markup
-
 from promptgrimoire.authoring.choice_fields import LikertField
 from promptgrimoire.authoring.field_html import described_by, errors_of, scale
-from promptgrimoire.authoring.html import element, joined
+from promptgrimoire.authoring.html import Html, element, joined
 from promptgrimoire.errors import AuthorError
 
 
-def matrix(fields: list[Any], label: Any = "") -> Markup:
+def matrix(fields: list[Any], label: Any = "") -> Html:
     """Questions as rows, points as columns; on a phone each question over its own scale."""
     return _table(fields, label, "grimoire-matrix")
 
 
-def grid(fields: list[Any], label: Any = "") -> Markup:
+def grid(fields: list[Any], label: Any = "") -> Html:
     """Questions as rows, points as columns; on a phone each question over its points, one below the other."""
     return _table(fields, label, "grimoire-matrix upright")
 
 
-def _table(fields: list[Any], label: Any, look: str) -> Markup:
+def _table(fields: list[Any], label: Any, look: str) -> Html:
     for field in fields:
         if not isinstance(field, LikertField):
             raise AuthorError(f"likert_matrix: expected fields of type LikertField, found {field!r}")
     if not fields:
-        return Markup("")
+        return Html("")
     first = fields[0]
     points = [choice.key for choice in first.choices]
     for field in fields:
@@ -47,13 +45,13 @@ def _table(fields: list[Any], label: Any, look: str) -> Markup:
     return element("div", joined(header, rows), {"class": look, "style": style}, named)
 
 
-def _column(field: LikertField, index: int) -> Markup:
+def _column(field: LikertField, index: int) -> Html:
     """What stands over a column: the point, and under it what it means at the ends."""
     end = field.label_min if index == 0 else field.label_max if index == len(field.choices) - 1 else ""
     return joined(field.choices[index].label, element("small", end) if end else "")
 
 
-def _row(field: LikertField) -> Markup:
+def _row(field: LikertField) -> Html:
     question = element("span", field.heading or field.name, {"class": "grimoire-question", "id": f"{field.id}-label"})
     description = element("small", field.description, {"id": f"{field.id}-description"}) if field.description else ""
     role = {
