@@ -275,15 +275,16 @@ async def test_a_check_that_takes_longer_than_the_grace_is_joined_by_posting_aga
     assert await where(server) == ("lab/Two" if code == "right" else "lab/One")
 
 
-async def test_who_is_moved_while_being_checked_is_not_stored(serve: Serve) -> None:
+@pytest.mark.parametrize("code", ["right", "wrong"])
+async def test_who_is_moved_while_being_checked_is_not_stored(serve: Serve, code: str) -> None:
     server = await serve(SLOW_CHECK)
-    submitting = asyncio.ensure_future(server.submit(data={"code": "right"}))
+    submitting = asyncio.ensure_future(server.submit(data={"code": code}))
     await settle()
     await server.move("Two")
     server.gates.open("check")
     assert await submitting is None
     player = await server.player()
-    assert (player.get("code"), server.module.ran) == (None, ["validate"])
+    assert (player.get("code"), player._about.get("answer"), server.module.ran) == (None, None, ["validate"])
     assert await where(server) == "lab/Two"
 
 
