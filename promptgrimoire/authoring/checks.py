@@ -352,6 +352,9 @@ def _from_file(
         )
     _check_calls(text, template.file, 1, page, report, live)
     _check_words(text, template.file, 1, templates, report, hooks)
+    unshown = None if template.is_markdown else field_checks.unshown(text, getattr(page, "fields", None))
+    if unshown:
+        report.warn(f"{template.file}:1", f"{page.__name__} {unshown}")
     return template, _heading(text) if template.is_markdown else ""
 
 

@@ -6,11 +6,14 @@ Owns the words; fields that a hook makes are checked by `forms.build_form`, with
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from promptgrimoire.authoring.forms import wrong_field
 from promptgrimoire.authoring.pages import PageSpec
+
+_SHOWN = re.compile(r"\b(?:fields|field|form|likert_matrix|likert_grid)\b|\{%-?\s*include")
 
 
 def field_problems(fields: Mapping[Any, Any]) -> Iterator[tuple[str, str]]:
@@ -29,6 +32,15 @@ def field_line(tree: ast.Module | None, page: str, name: str) -> int | None:
                 if key == name:
                     return value.lineno
     return None
+
+
+def unshown(template: str, fields: object) -> str | None:
+    """What is wrong with an HTML template that shows none of the page's fields: nobody could answer them."""
+    if not fields or "Base.html" not in template or _SHOWN.search(template):
+        return None
+    if isinstance(fields, Mapping) and all(str(name) in template for name in fields):
+        return None  # written by hand
+    return "has fields, and its template shows none; add {{ fields() }} where they are to stand"
 
 
 def repeated_fields(specs: Iterable[PageSpec]) -> Iterator[tuple[str, str]]:

@@ -297,7 +297,7 @@ def test_what_validate_cannot_return_is_said(returned: object, words: str) -> No
 
 WRONG: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "built-in name": (
-        'class A(Page):\n    fields = dict(\n        age=IntegerField(),\n        name=StringField(),\n    )\n',
+        "class A(Page):\n    fields = dict(\n        age=IntegerField(),\n        name=StringField(),\n    )\n",
         "game/__init__.py:5",
         ("A.fields: name", "'name' is built in", "participant_name"),
     ),
@@ -354,6 +354,18 @@ def test_one_field_on_two_pages_is_a_warning(loaded: Loaded) -> None:
     (warning,) = loaded(f"{STAR}{pages}page_order = [A, B]\n").warnings
     assert warning.startswith("game/__init__.py:5: B and A both have the field 'age'")
     assert "age_2" in warning
+
+
+def test_a_template_that_shows_no_field_is_a_warning(loaded: Loaded) -> None:
+    code = f"{STAR}class A(Page):\n    fields = dict(age=IntegerField())\n\npage_order = [A]\n"
+    frame = '{%% extends "Base.html" %%}{%% block main %%}%s{%% endblock %%}'
+    (warning,) = loaded(code, A_html=frame % "<h1>Hello</h1>").warnings
+    assert (
+        warning
+        == "game/A.html:1: A has fields, and its template shows none; add {{ fields() }} where they are to stand"
+    )
+    for shows in ("{{ fields() }}", "{{ field(form.age) }}", '<input name="age" aria-label="Age">'):
+        assert loaded(code, A_html=frame % shows).warnings == ()
 
 
 def test_a_page_with_fields_needs_no_template(loaded: Loaded) -> None:
