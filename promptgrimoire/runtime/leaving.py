@@ -201,7 +201,7 @@ async def _store_touched(run: Leaving, spec: PageSpec, posted: Posted) -> None:
     place = player._place(run.host.state.writing())
     values = {
         name: value
-        for name, value in form.timed_out(posted.data).items()
+        for name, value in form.timed_out(posted.data, posted.uploads).items()
         if name not in hidden and (value is not None or player._written.get(name) != place)
     }
     _store(run, spec, values)
