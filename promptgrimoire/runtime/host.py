@@ -30,6 +30,7 @@ from promptgrimoire.realtime.outbox import Document
 from promptgrimoire.runtime.activities import Awaited, Run
 from promptgrimoire.runtime.calls import Calls
 from promptgrimoire.runtime.clock import Clock
+from promptgrimoire.runtime.deadlines import Deadlines
 from promptgrimoire.runtime.deliveries import Deliveries
 from promptgrimoire.runtime.flow import Flow
 from promptgrimoire.runtime.hooks import Attendance
@@ -116,6 +117,7 @@ class Host:
         self._durables: deque[tuple[int, asyncio.Future[None]]] = deque()
         self.deliveries = Deliveries(self)
         self.calls = Calls(self)
+        self.deadlines = Deadlines(self)
         self.flow = Flow(self)
         self.waiting = Waiting(self)
         self.timers = Timers(self)
@@ -244,22 +246,26 @@ class Host:
                 texts.append(said.data)
         if len(result) > self.limits.outbox_bytes:
             raise _too_large_to_send("what was answered", len(result), self.limits.outbox_bytes)
-        self.around.secrets.check((*values, *texts, *(data for _, data in volatile), result))
+        slots = [value, *values, *texts, result]
+        self.around.secrets.check(slots[1:])
+        if volatile:
+            self.around.secrets.check([data for _, data in volatile])
         if outcome is not None and outcome.message:
             outcome = msgspec.structs.replace(outcome, message=self.around.secrets.masked(outcome.message))
         seq = 0
         if patches or sends or outcome is not None:
-            changed = self.changed
             framework = False  # whether the index line may have changed
             for patch in patches:
-                changed.add(patch.record)
-                framework = framework or patch.record[0] == "!"
-            before = self.chain.seq, self.chain.digest
-            entry = Entry(before[0] + 1, self.clock.now(), cause, patches, sends, outcome)
-            row = self.chain.row(entry, [value, *values, *texts, result])
+                self.changed.add(patch.record)
+                if patch.record[0] == "!":
+                    framework = True
+            chain = self.chain
+            before = chain.seq, chain.digest
+            seq = chain.seq + 1
+            row = chain.row(Entry(seq, self.clock.now(), cause, patches, sends, outcome), slots)
             size = len(row.text) + len(row.values)
             if size > self.limits.entry:
-                self.chain.back_to(*before)
+                chain.back_to(*before)
                 raise TooLarge(
                     f"one step of {type(cause).__name__} wrote and said {size:,} bytes; "
                     f"at most {self.limits.entry:,} fit in one entry (the setting limits.entry)"
@@ -268,10 +274,9 @@ class Host:
             try:
                 self.journal.append(self, row, self._description() if framework else None)
             except JournalError:
-                self.chain.back_to(*before)
+                chain.back_to(*before)
                 self._described = described
                 raise
-            seq = entry.seq
             self.bytes_since_snapshot += row.size if row.blobs else size
             if self.bytes_since_snapshot > self.snapshot_at:
                 self.snapshot_at = inf
