@@ -114,6 +114,9 @@ async def test_time_that_is_up_leaves_an_accepted_submission_alone(serve: Serve)
                 ran.append(timed_out)
                 await gates.wait("after")
 
+            def after_always_once(page, player, timed_out):
+                ran.append(timed_out)
+
         class Two(Page):
             """# Two"""
 
@@ -129,7 +132,7 @@ async def test_time_that_is_up_leaves_an_accepted_submission_alone(serve: Serve)
     await settle()
     server.gates.open("after")
     assert await submitting is None
-    assert (player.code, server.module.ran) == ("x", [False])
+    assert (player.code, server.module.ran) == ("x", [False, False])
     assert await where(server) == "lab/Two"
 
 
