@@ -270,6 +270,7 @@ def page_spec(page: type[Page], app: str, templates: Templates, report: Report) 
     tabs = str(settings.get("tabs", "allow"))
     spec = PageSpec(name, f"{app}/{name}", app, title, page, hooks, live, template, tabs, file, line, settings)
     page.__grimoire__ = spec
+    page.__grimoire_keys__ = {**vars(page).get("__grimoire_keys__", {}), app: spec.key}
     return spec
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Final
 
+from promptgrimoire.authoring.pages import key_of
 from promptgrimoire.errors import AuthorError
 from promptgrimoire.ids import hidden
 from promptgrimoire.state.players import Players
@@ -197,7 +198,7 @@ def _where(where: Any, player: Player | None) -> tuple[str, int] | None:
     spec = getattr(where, "__grimoire__", None)
     if spec is None:
         raise AuthorError(f"where: expected a page class, an index of page_order, or ... for any page, found {where!r}")
-    return spec.key, round
+    return (spec.key if player is None else key_of(where, player.app)), round
 
 
 def players(of: Any) -> Players:

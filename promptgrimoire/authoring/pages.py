@@ -41,6 +41,7 @@ class Page:
     tabs: Any = "allow"  # or "takeover", "refuse"
 
     __grimoire__: ClassVar[PageSpec]
+    __grimoire_keys__: ClassVar[Mapping[str, str]]  # by app: several may import one page
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -191,6 +192,12 @@ class PageSpec:
         """The value (or coroutine) of a hook; None where the page does not define it."""
         found = self.hooks.get(hook)
         return None if found is None else found(*arguments, **optional)
+
+
+def key_of(page: type[Page], app: str) -> str:
+    """A page's key as an app shows it, "app/Name"; of a page of another app, that one's."""
+    keys: Mapping[str, str] = vars(page).get("__grimoire_keys__", {})
+    return keys.get(app, page.__grimoire__.key)
 
 
 def call_hook(page: type[Page] | PageSpec, name: str, *arguments: Any, **optional: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from promptgrimoire.authoring.draws import draw_balanced
 from promptgrimoire.authoring.messages import THE_END
+from promptgrimoire.authoring.pages import key_of
 from promptgrimoire.errors import AuthorError
 from promptgrimoire.runtime import plan as plans
 from promptgrimoire.runtime.once import shift
@@ -84,7 +85,7 @@ class Route:
                 raise AuthorError(f"move_to_page: expected a position from 0 to {len(plan)} (the end), found {target}")
             return target
         spec = getattr(target, "__grimoire__", None)
-        key = spec.key if spec is not None else target
+        key = key_of(target, player.app) if spec is not None else target
         if not isinstance(key, str):
             raise AuthorError(f"move_to_page: expected a page, its name, or a 0-based position, found {target!r}")
         here = player.show_page

@@ -230,6 +230,52 @@ async def test_a_session_of_a_config_that_is_gone_is_not_found(begin: Begin, cap
     ]
 
 
+SHARING = '''
+from both import Shared
+
+class Own(Page):
+    """# Own of {{ app }}"""
+
+    @live
+    def go(page, player):
+        move_to_page(player, Shared)
+
+def new_session(session):
+    session.order = []
+
+def new_player(player):
+    player.order, player.score = [], 0
+
+page_order = [Own, Shared]
+'''
+BOTH = '''
+class Shared(Page):
+    """# Shared by {{ app }}"""
+
+    @live
+    def here(page, player):
+        send_to(player, player.app, where=page)
+        return player.app
+'''
+
+
+async def test_apps_may_share_a_page(begin: Begin, tmp_path: Path) -> None:
+    """It was the page of the app that had been loaded last."""
+    (tmp_path / "both.py").write_text(HEAD + BOTH)
+    server = await begin(SHARING, SHARING)
+    for app in ("first", "second"):
+        assert f"Own of {app}" in (await server.page()).html
+        browser = await server.opened()
+        await browser.ask("go")
+        await settle()
+        assert f"Shared by {app}" in (await server.page()).html
+        browser = await server.opened()
+        assert await browser.ask("here") == app
+        await settle()
+        assert browser.events == [app]
+        await server.submit()
+
+
 # ---------------------------------------------------------------- settings
 
 
