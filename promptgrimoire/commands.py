@@ -29,6 +29,13 @@ class Entered(msgspec.Struct, tag="entered", frozen=True, omit_defaults=True):
     player: int
 
 
+class Waited(msgspec.Struct, tag="waited", frozen=True, omit_defaults=True):
+    """A player arrived at a wait page (`stay`), or it was looked on their behalf who can be grouped or released."""
+
+    player: int
+    stay: int
+
+
 class Submitted(msgspec.Struct, tag="submitted", frozen=True, omit_defaults=True):
     """A participant pressed Next on the page of `stay`. Value: the form's data."""
 
@@ -109,6 +116,7 @@ Cause = (
     SessionCreated
     | PlayerCreated
     | Entered
+    | Waited
     | Submitted
     | Rendered
     | Called

@@ -17,18 +17,20 @@ from typing import Any
 
 import jinja2
 
-from promptgrimoire.authoring import field_checks
+from promptgrimoire.authoring import field_checks, wait_checks
 from promptgrimoire.authoring.arguments import Arguments, CannotValidate
 from promptgrimoire.authoring.live import LiveMethod, LiveOptions, never_waits, options_of, without_waiting
 from promptgrimoire.authoring.loading import Place
 from promptgrimoire.authoring.pages import (
     BUILT_IN_PAGES,
     HOOK_KINDS,
+    GroupCreatingWait,
     Hook,
     HookKind,
     NoshowPage,
     Page,
     PageSpec,
+    SynchronizingWait,
     plain_function,
 )
 from promptgrimoire.authoring.schedule import interval_of
@@ -38,6 +40,7 @@ from promptgrimoire.authoring.vocabulary import ATTRIBUTES, MODULE_HOOKS, OTREE_
 
 _INVOKE = re.compile(r"""\b(?:grimoire|uproot)\.(?:invoke|send)\(\s*["'](\w+)["']""")
 _NEXT_VERSION = "comes with the next version; remove it until then"
+_WAITS = (GroupCreatingWait, SynchronizingWait)
 _OF_LOGIC = ("before_always_once", "after_always_once")  # the hooks of a NoshowPage
 _OF_SHOWN: Mapping[str, str] = MappingProxyType(
     {
@@ -137,8 +140,11 @@ def check_page(page: type[Page], report: Report) -> tuple[dict[str, Hook], dict[
                 hooks[name] = hook_of(HOOK_KINDS[name], function, page if takes_page else None, member, report)
         elif name in ATTRIBUTES:
             settings[name] = _attribute(member, report)
+        elif name in wait_checks.ATTRIBUTES:
+            settings[name] = member.value
         else:
             _check_other(member, function, members, report)
+    wait_checks.check_wait(page, members, settings, report)
     return hooks, live, settings
 
 
@@ -217,7 +223,8 @@ def _check_other(member: _Member, function: Any, members: dict[str, _Member], re
         report.error(
             member.at, f"{member.full}: belongs to the module, not to a page; move it out of the class: {mend}"
         )
-    near = near_miss(name, [*HOOK_KINDS, *ATTRIBUTES])
+    of_waits = wait_checks.ATTRIBUTES if issubclass(member.owner, _WAITS) else ()
+    near = near_miss(name, [*HOOK_KINDS, *ATTRIBUTES, *of_waits])
     if near is not None and near not in members:
         report.error(member.at, f"{member.full}: did you mean '{near}'? Otherwise choose a less similar name")
 
@@ -260,12 +267,15 @@ def page_spec(page: type[Page], app: str, templates: Templates, report: Report) 
     hooks, live, settings = check_page(page, report)
     template: PageTemplate | None = None
     heading = ""
+    wait_checks.check_group_size(page, settings, report)
     if issubclass(page, NoshowPage):
         _check_logic(page, [*hooks, *live, *settings], report)
     else:
         template, heading = _template(page, settings.get("template"), templates, report, live, hooks)
     name = page.__name__
     title = settings.get("title") or heading or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
+    if title == name and issubclass(page, _WAITS):
+        title = ""  # "Please wait", in the participant's language
     file, line = report.where(page)
     tabs = str(settings.get("tabs", "allow"))
     spec = PageSpec(name, f"{app}/{name}", app, title, page, hooks, live, template, tabs, file, line, settings)
@@ -311,6 +321,8 @@ def _template(
         docstring = inspect.cleandoc(vars(one).get("__doc__") or "")
         if docstring.startswith("# "):
             return _from_docstring(one, docstring, templates, report, live, hooks)
+    if issubclass(page, _WAITS):
+        return templates.file("Wait.html"), ""
     if getattr(page, "fields", None):
         return templates.file("Fields.html"), ""
     file, line = report.where(page)

@@ -29,6 +29,7 @@ from promptgrimoire.authoring.sequence import Step, compiled, pages_in
 from promptgrimoire.authoring.source import Source, annotated_only
 from promptgrimoire.authoring.templates import PageTemplate, Templates
 from promptgrimoire.authoring.vocabulary import ATTRIBUTES
+from promptgrimoire.authoring.wait_checks import check_targets
 from promptgrimoire.errors import ExperimentError
 
 _FACES = ("promptgrimoire", "promptgrimoire.uproot")
@@ -137,6 +138,7 @@ def load(path: Path | str) -> Experiment:
                 report.warn(f"{file}:{line}", f"page {page.__name__} is not in page_order: nobody will see it")
     for where, text in repeated_fields(specs.values()):
         report.warn(where, text)
+    check_targets(specs.values(), report)
     if report.problems:
         raise ExperimentError(report.problems)
     return _experiment(place, module, app, specs, templates, languages, report)

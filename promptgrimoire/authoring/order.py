@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from promptgrimoire.authoring.pages import BUILT_IN_PAGES, GroupCreatingWait, Page, SynchronizingWait
+from promptgrimoire.authoring.pages import BUILT_IN_PAGES, Page
 from promptgrimoire.authoring.sequence import (
     MISSING,
     POLICIES,
@@ -78,9 +78,6 @@ def wrong_entry(item: Any, known: Iterable[str]) -> str | None:
     if isinstance(item, type) and issubclass(item, Page):
         if item in BUILT_IN_PAGES:
             return f"{item.__name__} itself cannot be shown; write class MyPage({item.__name__}) and name that"
-        if issubclass(item, GroupCreatingWait | SynchronizingWait):
-            kind = next(one for one in item.__mro__ if one in BUILT_IN_PAGES)
-            return f"{item.__name__} is a {kind.__name__}, which comes with the next version"
         return None
     if isinstance(item, str):
         near = difflib.get_close_matches(item, list(known), 1)

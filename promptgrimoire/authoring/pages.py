@@ -55,21 +55,21 @@ class NoshowPage(Page):
 
 
 class GroupCreatingWait(Page):
-    """A wait page that forms groups of those who are present. Declared here; used from the next version on."""
+    """A wait page that forms groups of those who are present, in the order of their arrival."""
 
-    group_size: Any = None
-    min_size: Any = None
-    roles: Any = ()
-    patience: Any = None
-    if_missing: Any = "wait"
+    group_size: Any = None  # players
+    min_size: Any = None  # what a group may do with once a member has waited for `patience`
+    roles: Any = ()  # one for each member: player.role
+    patience: Any = None  # seconds, from a player's arrival
+    if_missing: Any = "wait"  # or "proceed" (without a group), or a page
 
 
 class SynchronizingWait(Page):
-    """A wait page that releases everybody together. Declared here; used from the next version on."""
+    """A wait page that releases its players together, once all of the group (or session) have arrived."""
 
-    synchronize: Any = "group"
-    patience: Any = None
-    if_missing: Any = "wait"
+    synchronize: Any = "group"  # or "session"
+    patience: Any = None  # seconds, from a player's arrival
+    if_missing: Any = "wait"  # or "proceed", "dissolve", or a page
 
 
 BUILT_IN_PAGES: tuple[type[Page], ...] = (Page, NoshowPage, GroupCreatingWait, SynchronizingWait)
@@ -127,11 +127,11 @@ HOOKS: tuple[HookKind, ...] = (
     HookKind("timeout_reached", ("player",), "submission"),
     HookKind("after_once", ("player",), "submission", optional=("timed_out",), acts=True),
     HookKind("after_always_once", ("player",), "submission", optional=("timed_out",), acts=True),
-    HookKind("group_by", ("player",), "waiting"),
-    HookKind("after_grouping", ("group",), "waiting"),
-    HookKind("wait_for", ("player",), "waiting"),
-    HookKind("all_here", ("group",), "waiting"),
-    HookKind("missing", ("group", "absent"), "waiting"),
+    HookKind("group_by", ("player",), "waiting", acts=True),
+    HookKind("after_grouping", ("group",), "waiting", acts=True),
+    HookKind("wait_for", ("player",), "waiting", acts=True),
+    HookKind("all_here", ("group",), "waiting", acts=True),
+    HookKind("missing", ("group", "absent"), "waiting", acts=True),
 )
 HOOK_KINDS: dict[str, HookKind] = {kind.name: kind for kind in HOOKS}
 

@@ -42,7 +42,7 @@ ALWAYS = (
     *("player", "session", "group", "page", "app", "C", "appstatic", "projectstatic", "language", "settings"),
     *OF_FORMS,
 )
-_OF_THE_FRAME = ("assets", "page_config", "title", "direction", *_SWITCHES)
+_OF_THE_FRAME = ("assets", "page_config", "title", "direction", "waiting", *_SWITCHES)
 _OTHER_TEMPLATE = re.compile(r"""\{%-?\s*(?:extends|include)\s+["']([^"']+)["']""")
 _UNDEFINED_NAME = re.compile(r"^'(\w+)' is undefined$")
 

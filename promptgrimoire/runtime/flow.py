@@ -142,6 +142,8 @@ class Flow:
         spec = self.page_of(player)
         if spec is not None and spec.waits:
             host.waiting.arrived(player, spec, player._about["stay"])
+        else:
+            host.waiting.changed(player)
 
     def _start(self, coroutine: Coroutine[Any, Any, None], run: Awaited, ended: Callable[[], None]) -> None:
         run.on_end = ended
@@ -156,11 +158,12 @@ class Flow:
         host, private = self._host, self.private(player.id)
         if private._fields.get("held"):
             run = Awaited(host, Entered(player.id), host.activity(player, "retry"))
-            host.step(lambda: host.state.writing().assign(private, "held", ""), run)
+            host.step(partial(host.waiting.let_go, player), run)
         end = host.clock.now() + host.settings.grace.submission
         if self._goes_on_leaving(player):
             await self._until(self.leaving.get(player.id), end)
-        self.go_on(player, request)
+        if self.go_on(player, request) is None:
+            self._entered(player)
         await self._until(self.entering.get(player.id), end)
         await host.durable()
 

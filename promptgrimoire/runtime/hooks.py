@@ -108,6 +108,7 @@ class Attendance:
 
         self._changed(_Change(Connected(player), player, "on_connect", connected))
         host.timers.plan()
+        host.waiting.changed(host.state.player(player))
 
     def closed(self, player: int, connection: object, reason: str) -> None:
         """A connection is gone; the grace runs where it was the last."""

@@ -125,6 +125,7 @@ class Host:
         state.mover = self.flow.ask_to_move
         state.plan = self.flow.route.names
         state.place = self.flow.place_of
+        state.regrouped = self.waiting.regrouped
         state.rounds = lambda player: rounds_until(player._about.get("plan", ()), player.show_page)
 
     @property
@@ -431,7 +432,7 @@ class Host:
     @property
     def busy(self) -> bool:
         """Whether author code is under way."""
-        return bool(self.tasks.going or self.tasks.calls) or self.calls.busy or self.flow.busy
+        return bool(self.tasks.going or self.tasks.calls) or self.calls.busy or self.flow.busy or self.waiting.busy
 
 
 def _event_name(what: Any) -> str:

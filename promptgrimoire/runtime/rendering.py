@@ -144,6 +144,7 @@ class Renderings:
             "settings": player.session.settings,
             "title": spec.title,
             **language_names(language),
+            **(host.waiting.context(player, spec, language) if spec.waits else {}),
             **names,
         }
         return render(spec, context)

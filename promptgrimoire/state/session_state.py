@@ -57,6 +57,7 @@ class SessionState:
         self.plan: Callable[[Player], list[str]] = lambda player: []
         # the loop in which a player is or was last, its rounds so far, and whether further ones follow
         self.rounds: Callable[[Player], tuple[str, list[int], bool]] = lambda player: ("", [], False)
+        self.regrouped: Callable[[list[Player]], None] = lambda players: None  # told after the commit
         self.place: Callable[[Player, int], tuple[str, int] | None] = lambda player, position: None
         self.session: Session = self._make(SESSION_KEY)
         self.hidden = self.record(hidden(SESSION_KEY))
@@ -167,8 +168,8 @@ class SessionState:
             self.records.pop(record, None)
         self.reindex()  # the newcomer may have taken over another's visitor or label
 
-    def create_group(self, members: list[Player], name: str | None, app: str) -> Group:
-        """A new group, as a write of the open transaction."""
+    def create_group(self, members: list[Player], name: str | None, app: str, *, history: bool = False) -> Group:
+        """A new group, as a write of the open transaction. `history`: see `set_members`."""
         transaction = self.writing()
         id = self.hidden._fields.get("groups", 0) + 1
         transaction.assign(self.hidden, "groups", id)
@@ -178,7 +179,7 @@ class SessionState:
         private = self.record(hidden(group_key(id)))
         transaction.assign(private, "name", name or f"group{id}")
         transaction.assign(private, "app", app)
-        self.set_members(group, members)
+        self.set_members(group, members, history=history)
         self.fill(group)
         return group
 
@@ -186,16 +187,24 @@ class SessionState:
         for record in (key, hidden(key)):
             self.records.pop(record, None)
 
-    def set_members(self, group: Group, members: list[Player]) -> None:
-        """Make exactly these the members; each leaves the group they were in."""
+    def set_members(self, group: Group, members: list[Player], *, history: bool = False) -> None:
+        """Make exactly these the members; each leaves the group they were in.
+
+        With `history`, groups that they were in keep them on their lists: those groups are over, and were theirs.
+        """
         transaction = self.writing()
+        gone = [member for member in group.players if member not in members]
+        for member in gone:
+            if member.group is group:
+                transaction.assign(self.record(hidden(member._key)), "group", None)
         for member in members:
             old = member.group
-            if old is not None and old is not group:
+            if old is not None and old is not group and not history:
                 rest = [other.id for other in old.players if other is not member]
                 transaction.assign(self.record(hidden(old._key)), "members", tuple(rest))
             transaction.assign(self.record(hidden(member._key)), "group", group.id)
         transaction.assign(self.record(hidden(group._key)), "members", tuple(member.id for member in members))
+        transaction.begin(partial(self.regrouped, [*members, *gone]))
 
     # ---------------------------------------------------------------- indexes, snapshots
 

@@ -140,10 +140,98 @@ MISTAKES = {
     "class without Page": Mistake(
         f"{STAR}class Start:\n    pass\n{ORDER}", "game/__init__.py:5", ("write class Start(Page)",)
     ),
-    "wait page of the next version": Mistake(
-        f"{STAR}class Start(SynchronizingWait):\n    pass\n{ORDER}",
+    "group_size missing": Mistake(
+        f"{STAR}class Start(GroupCreatingWait):\n    pass\n{ORDER}",
+        "game/__init__.py:2",
+        ("Start does not say how large its groups are", "add group_size = 2"),
+    ),
+    "group_size that is none": Mistake(
+        f'{STAR}class Start(GroupCreatingWait):\n    group_size = "two"\n{ORDER}',
+        "game/__init__.py:3",
+        ("Start.group_size: expected a whole number of players, found 'two'",),
+    ),
+    "misspelt group_size": Mistake(
+        f"{STAR}class Start(GroupCreatingWait):\n    group_sise = 2\n{ORDER}",
+        "game/__init__.py:3",
+        ("Start.group_sise", "did you mean 'group_size'"),
+    ),
+    "group_size on a page that forms no groups": Mistake(
+        f"{STAR}class Start(SynchronizingWait):\n    group_size = 2\n{ORDER}",
+        "game/__init__.py:3",
+        ("belongs to a GroupCreatingWait, and this is a SynchronizingWait", "write class Start(GroupCreatingWait)"),
+    ),
+    "wait_for on an ordinary page": Mistake(
+        f"{STAR}{PAGE}    def wait_for(page, player):\n        return []\n{ORDER}",
         "game/__init__.py:5",
-        ("Start is a SynchronizingWait, which comes with the next version",),
+        ("Start.wait_for: belongs to a wait page", "write class Start(SynchronizingWait)"),
+    ),
+    "all_here where groups are formed": Mistake(
+        f"{STAR}class Start(GroupCreatingWait):\n    group_size = 2\n\n"
+        f"    def all_here(page, group):\n        group.x = 1\n{ORDER}",
+        "game/__init__.py:5",
+        ("Start.all_here", "this is a GroupCreatingWait; here it is after_grouping"),
+    ),
+    "after_grouping where nobody is grouped": Mistake(
+        f"{STAR}class Start(SynchronizingWait):\n    def after_grouping(page, group):\n        group.x = 1\n{ORDER}",
+        "game/__init__.py:3",
+        ("Start.after_grouping", "here it is all_here"),
+    ),
+    "wait page with a form": Mistake(
+        f"{STAR}class Start(SynchronizingWait):\n    fields = dict(age=IntegerField())\n{ORDER}",
+        "game/__init__.py:3",
+        ("Start.fields: a wait page has no form",),
+    ),
+    "roles that are fewer than the members": Mistake(
+        f'{STAR}class Start(GroupCreatingWait):\n    group_size = 3\n    roles = ("buyer", "seller")\n{ORDER}',
+        "game/__init__.py:4",
+        ("Start.roles: expected one for each of the 3 members, found 2",),
+    ),
+    "one role without a comma": Mistake(
+        f'{STAR}class Start(GroupCreatingWait):\n    group_size = 1\n    roles = ("buyer")\n{ORDER}',
+        "game/__init__.py:4",
+        ('Start.roles: expected a tuple of texts, one for each member, as in ("buyer", "seller"), found',),
+    ),
+    "min_size above group_size": Mistake(
+        f"{STAR}class Start(GroupCreatingWait):\n    group_size = 3\n    min_size = 4\n    patience = 60\n{ORDER}",
+        "game/__init__.py:4",
+        ("Start.min_size: expected at most group_size (3), found 4",),
+    ),
+    "min_size without patience": Mistake(
+        f"{STAR}class Start(GroupCreatingWait):\n    group_size = 3\n    min_size = 2\n{ORDER}",
+        "game/__init__.py:4",
+        ("Start.min_size: acts only once a player has waited so long", "add patience"),
+    ),
+    "missing without patience": Mistake(
+        f"{STAR}class Start(SynchronizingWait):\n    def missing(page, group, absent):\n        group.x = 1\n{ORDER}",
+        "game/__init__.py:3",
+        ("Start.missing: acts only once", "add patience"),
+    ),
+    "patience that is no number": Mistake(
+        f'{STAR}class Start(SynchronizingWait):\n    patience = "60"\n{ORDER}',
+        "game/__init__.py:3",
+        ("Start.patience: expected seconds (a number above 0), found '60'",),
+    ),
+    "unknown if_missing": Mistake(
+        f'{STAR}class Start(SynchronizingWait):\n    patience = 60\n    if_missing = "procede"\n{ORDER}',
+        "game/__init__.py:4",
+        ("Start.if_missing: expected", "found 'procede'; did you mean 'proceed'"),
+    ),
+    "if_missing that leads nowhere": Mistake(
+        f"{STAR}{PAGE}\nclass Sorry(Start):\n    title = 'Sorry'\n"
+        f"class Wait(SynchronizingWait):\n    patience = 60\n    if_missing = Sorry\n\npage_order = [Start, Wait]\n",
+        "game/__init__.py:10",
+        ("Wait.if_missing: Sorry is not in page_order",),
+    ),
+    "dissolving a group that is not there": Mistake(
+        f'{STAR}class Start(GroupCreatingWait):\n    group_size = 2\n    patience = 60\n    if_missing = "dissolve"\n'
+        f"{ORDER}",
+        "game/__init__.py:5",
+        ("Start.if_missing: here is no group yet", 'write "proceed"'),
+    ),
+    "unknown synchronize": Mistake(
+        f'{STAR}class Start(SynchronizingWait):\n    synchronize = "sesion"\n{ORDER}',
+        "game/__init__.py:3",
+        ("Start.synchronize: expected \"group\" or \"session\", found 'sesion'; did you mean 'session'",),
     ),
     "live method without player": Mistake(
         f"{STAR}{PAGE}    @live\n    async def bid(page, amount: int):\n        return amount\n{ORDER}",

@@ -1,0 +1,97 @@
+"""Arriving at wait pages: what is asked about a player there, and what becomes of those whom an error holds up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from promptgrimoire.commands import Waited
+from promptgrimoire.context import Activity
+from promptgrimoire.errors import AuthorError
+from promptgrimoire.runtime.activities import Awaited
+from promptgrimoire.state.records import Player, Record
+
+if TYPE_CHECKING:
+    from promptgrimoire.authoring.pages import PageSpec
+    from promptgrimoire.runtime.host import Host
+    from promptgrimoire.state.transaction import Transaction
+
+
+class WaitRun(Awaited):
+    """What happens at a wait page. Where a hook fails, `players` are held up, and `unmark` makes it run again."""
+
+    __slots__ = ("mark", "players", "unmark")
+
+    def __init__(self, host: Host, record: Record, label: str, players: list[Player]) -> None:
+        player = players[0]
+        about = player._about
+        activity = Activity(host.tasks, record, about.get("app", ""), about.get("round", 0), label)
+        super().__init__(host, Waited(player.id, about.get("stay", 0)), activity)
+        self.players = players
+        self.mark: Callable[[], None] | None = None
+        self.unmark: Callable[[], None] | None = None
+
+    def before_suspension(self) -> None:
+        if self.mark is not None:
+            self.mark()
+
+    def fail(self, transaction: Transaction, error: BaseException) -> int:
+        if getattr(self.activity.record, "_key", "") not in self.host.state.records:
+            self.activity.record = self.players[0]  # the group has been undone
+        reference = self.report(error)
+        seq = self._commit(transaction)
+        host = self.host
+
+        def holding() -> None:
+            if self.unmark is not None:
+                self.unmark()
+            host.waiting.hold(self.players, reference)
+
+        host.step(holding, Awaited(host, self.cause, self.activity))
+        return seq
+
+
+async def arrive(run: WaitRun, player: Player, spec: PageSpec, stay: int) -> None:
+    """Ask the page's hooks about the player, and note that they are here."""
+    host = run.host
+    about = player._about
+    arrived: dict[str, Any] = {"stay": stay, "order": 0, "at": 0.0}
+    for name, field, read in (("group_by", "key", _key), ("wait_for", "awaited", _ids)):
+        hook = spec.hooks.get(name)
+        if hook is not None:
+            run.activity.label = f"{spec.key}.{name}"
+            found = hook(player)
+            if hook.is_async:
+                found = await found
+            arrived[field] = read(found, player, hook.where)
+    if about.get("stay") != stay or about.get("moving") is not None:
+        return
+    arrived["order"], arrived["at"] = host.chain.seq, host.clock.now()
+    host.state.writing().assign(host.flow.private(player.id), "arrived", arrived)
+
+
+def _key(found: Any, player: Player, where: str) -> Any:
+    try:
+        hash(found)
+    except TypeError:
+        mend = "; return a tuple" if isinstance(found, list) else ""
+        raise AuthorError(
+            f"{where}: group_by: expected a text, a number or a tuple of these, found {found!r}{mend}"
+        ) from None
+    return found
+
+
+def _ids(found: Any, player: Player, where: str) -> list[int]:
+    """The players that `wait_for` names: handles, ids or names; one of them, or several."""
+    several = found.players if isinstance(found, Record) else found
+    if isinstance(several, str | int) or several is None:
+        several = [] if several is None else [several]
+    ids: set[int] = set()
+    if not isinstance(several, Iterable) or isinstance(several, Mapping):
+        raise AuthorError(f"{where}: wait_for: expected players or their ids, found {found!r}")
+    for one in several:
+        known = player.session.players.get(one) if isinstance(one, str | int) and not isinstance(one, bool) else one
+        if not isinstance(known, Player) or known.session is not player.session:
+            raise AuthorError(f"{where}: wait_for: expected players of this session or their ids, found {one!r}")
+        ids.add(known.id)
+    return sorted(ids - {player.id})
