@@ -57,9 +57,10 @@ class Study:
     def language_of(self, record: Any, app: str = "") -> Language:
         """What a player speaks: what `language(player)` of `app` says, else that of the first app that has one.
 
-        Without such a hook, where it gives None, and for any other record: the study's. Texts are those of `app`.
+        Without such a hook, where it gives None, and for any other record: the study's. Texts are those of `app`, which
+        is the player's where none is given.
         """
-        languages, hook = self._speaking.get(app) or self._speaking[self.apps[0].name]
+        languages, hook = self._speaking.get(app or getattr(record, "app", "")) or self._speaking[self.apps[0].name]
         default = languages.default(self.settings.get("language", self.language))
         if hook is None or not isinstance(record, Player):
             return default

@@ -149,10 +149,7 @@ class Host:
     def language(self, token: str = "") -> Language:
         """What a player speaks, or (without a token of one) the study."""
         player = self.state.tokens.get(token)
-        if player is None:
-            return self.study.language_of(None)
-        record = self.state.player(player)
-        return self.study.language_of(record, record.app)
+        return self.study.language_of(None if player is None else self.state.player(player))
 
     async def visitor_token(self, visitor: str) -> str | None:
         """The token of the player that a visitor became, if they joined."""
