@@ -394,8 +394,14 @@ def test_codes_of_participants_fill_no_memory(app: App) -> None:
 # ---------------------------------------------------------------- who speaks what
 
 
+class Ann(Player):
+    """A player outside of any session and app."""
+
+    app = ""
+
+
 def ann() -> Any:
-    return object.__new__(Player)
+    return object.__new__(Ann)
 
 
 def study(app: Any, language: str = "en", setting: str = "") -> Study:
