@@ -22,6 +22,7 @@ CONTENT_POLICY = (
 )
 PERMISSIONS = "camera=(self), microphone=(self), geolocation=(self), payment=(), usb=(), serial=(), midi=()"
 FOREIGN_SOCKET = 1008  # before the handshake: uvicorn answers 403
+_CLOSE = ((b"connection", b"close"),)
 SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
 
 
@@ -48,10 +49,13 @@ class Security:
             await self._app(scope, receive, send)
             return
         added = self._headers
+        body: Body | None = None
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *added]
+                # Who answers without having read all does not want the rest, which the server would wait for.
+                rest = _CLOSE if body is not None and not body.ended else ()
+                message["headers"] = [*message.get("headers", ()), *added, *rest]
             await send(message)
 
         safe = scope["method"] in SAFE_METHODS
@@ -73,23 +77,21 @@ class Body:
         length = headers.get("content-length", "")
         self._announced = int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
         self._size = 0
-
-    def allow(self, limit: int) -> None:
-        """The limit from now on."""
-        self._limit = limit
+        self.ended = not self._announced and "transfer-encoding" not in headers  # whether all of it was read
 
     async def receive(self) -> Message:
         if self._announced > self.limit:
             raise _too_large()
         message = await self._receive()
         self._size += len(message.get("body", b""))
+        self.ended = not message.get("more_body", False)
         if self._size > self.limit:
             raise _too_large()
         return message
 
 
 def _too_large() -> HTTPException:
-    return HTTPException(413, headers={"connection": "close"})
+    return HTTPException(413)
 
 
 def refuse_foreign(scope: Scope) -> None:

@@ -185,7 +185,7 @@ class _Reading:
         if file is None or not file.limit:
             self._form_left -= end - start  # a file that nobody asked for counts as text, and is not kept
             if self._form_left < 0:
-                raise HTTPException(413, headers={"connection": "close"})
+                raise HTTPException(413)
             if file is None:
                 self._text += data[start:end]
             return

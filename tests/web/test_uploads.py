@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import tracemalloc
 from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import httpx
 import pytest
 
 from promptgrimoire.authoring.uploads import Upload
-from promptgrimoire.journal.blobs import FolderBlobs, MemoryBlobs
+from promptgrimoire.journal.blobs import FolderBlobs, Incoming, MemoryBlobs
 from promptgrimoire.settings import Limits, Settings
+from tests.examples.stage import ROOT, Server
 from tests.web.conftest import Open
 from tests.web.fakes import FakeGateway, FakeHost
 
@@ -64,7 +68,7 @@ class Endless:
         yield self.start
         for _ in range(self.chunks):
             self.sent += len(CHUNK)
-            yield CHUNK
+            yield b"%08d" % self.sent + CHUNK[8:]  # another object each time, or memory would not tell
         yield TAIL
 
 
@@ -94,9 +98,14 @@ async def test_a_file_larger_than_its_field_takes_is_told_and_not_stored(
     client: httpx.AsyncClient, host: FakeHost, place: str, tmp_path: Path
 ) -> None:
     host.takes = {"cv": 1000, "other": 1_000_000}
-    await client.post(place, data={"_stay": "7"}, files={"cv": ("cv.pdf", b"x" * 1001)})
-    assert host.uploads == [{"cv": Upload("cv.pdf", 1001, "application/pdf", "")}]
+    written: list[Incoming] = []
+    blobs, host.blobs = host.blobs, MagicMock(wraps=host.blobs)
+    host.blobs.incoming = lambda: written.append(blobs.incoming()) or written[-1]  # type: ignore[func-returns-value]
+    content = b"x" * 800_000
+    await client.post(place, data={"_stay": "7"}, files={"cv": ("cv.pdf", content)})
+    assert host.uploads == [{"cv": Upload("cv.pdf", len(content), "application/pdf", "")}]
     assert stored(tmp_path) == []
+    assert sum(one.size for one in written) <= 1000  # the rest is not even written
 
 
 @pytest.mark.parametrize(("field", "stay"), [("age", "7"), ("cv", "6")])
@@ -186,3 +195,32 @@ async def test_what_a_browser_calls_a_file_is_not_trusted(
     await client.post(place, data={"_stay": "7"}, files={"cv": ("../../etc/passwd\x00", b"1", "text/<script>")})
     upload = host.uploads[0]["cv"]
     assert (upload.filename, upload.content_type) == ("passwd%00", "application/octet-stream")  # so httpx writes it
+
+
+async def test_the_real_server_hangs_up_on_two_gigabytes(tmp_path: Path) -> None:
+    """Announced or not: the answer is there, and the connection closed, long before anything like it was taken."""
+    server = Server(ROOT / "tests" / "browser" / "forms", tmp_path / "database.sqlite3", 1)
+    place = httpx.URL(server.players[0])
+    try:
+        for length in (b"content-length: 2147483648", b"transfer-encoding: chunked"):
+            reader, writer = await asyncio.open_connection(place.host, place.port)
+            kind = KIND["content-type"].encode()
+            writer.write(b"POST %s HTTP/1.1\r\nhost: %s\r\ncontent-type: %s\r\n" % (place.raw_path, place.netloc, kind))
+            writer.write(length + b"\r\n\r\n")
+            sent = 0
+            with contextlib.suppress(ConnectionError):
+                while sent < 2**31 and not reader.at_eof():
+                    writer.write(b"%x\r\n%s\r\n" % (len(CHUNK), CHUNK) if b"chunked" in length else CHUNK)
+                    await asyncio.wait_for(writer.drain(), 20)
+                    await asyncio.sleep(0)
+                    sent += len(CHUNK)
+            assert sent < 40_000_000  # the form's limit, and what lies in the buffers of two sockets
+            with contextlib.suppress(ConnectionError):  # what was sent after the answer may reset the connection
+                answer = await asyncio.wait_for(reader.read(), 20)
+                assert not answer or answer.startswith(b"HTTP/1.1 413")
+            writer.close()
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(place)).status_code == 200
+    finally:
+        log = server.stop()
+    assert "Traceback" not in log, log
