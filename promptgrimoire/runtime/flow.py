@@ -220,7 +220,9 @@ class Flow:
         """
         spec = self.page_of(player)
         fields, under_way = self.private(player.id)._fields, self.leaving.get(player.id)
-        if spec is None or fields.get("stay") != stay or fields.get("moving") is not None:
+        if spec is None or self._host.failure is not None:
+            return
+        if fields.get("stay") != stay or fields.get("moving") is not None:
             return
         if under_way is not None and under_way.current and under_way.accepted:
             return

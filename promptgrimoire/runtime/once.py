@@ -7,7 +7,6 @@ hook is next: entering and leaving do.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from promptgrimoire.commands import Cause
@@ -96,9 +95,3 @@ def shift(ran: Any, after: int, by: int) -> None:
     for mark in late:
         position, _, name = mark.partition(".")
         ran.add(mark_of(int(position) + by, name))
-
-
-def run_hooks(ran: Iterable[str], position: int) -> list[str]:
-    """Names of the once-hooks that have run at a position."""
-    marks = (mark.partition(".") for mark in ran)
-    return sorted(name for place, _, name in marks if place == str(position))

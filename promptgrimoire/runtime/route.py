@@ -28,10 +28,6 @@ class Route:
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    def steps(self, player: Player) -> list[Step]:
-        """Pages and directives, in order; empty before the player has entered anything."""
-        return list(player._about.get("plan", ()))
-
     def names(self, player: Player) -> list[str]:
         """Keys of the pages that are decided, in order."""
         return plans.known(player._about.get("plan", ()))
@@ -124,16 +120,15 @@ class Route:
         fields = private._fields
         app = place.app if place is not None else fields.get("app", "")
         round, levels = (place.round, list(place.nested)) if place is not None else (0, [])
-        forgotten = plans.begun(before, place, fields["plan"]) if place is not None and place.nested else set()
+        answered = fields.get("answered") or {}
+        forgotten = plans.begun(before, place, fields["plan"]) if answered and place is not None else set()
         for name, value in (("app", app), ("round", round), ("levels", levels)):
             if fields.get(name, [] if name == "levels" else 0 if name == "round" else "") != value:
                 transaction.assign(private, name, value)
-        if forgotten:
-            answered = fields.get("answered", {})
-            for field in [field for field, page in answered.items() if page in forgotten]:
-                del answered[field]
-                if field in player._fields:
-                    transaction.remove(player, field)
+        for field in [field for field, page in answered.items() if page in forgotten]:
+            del answered[field]
+            if field in player._fields:
+                transaction.remove(player, field)
 
 
 class Decisions:

@@ -11,7 +11,10 @@ import asyncio
 import heapq
 import itertools
 import json
+import shutil
+import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from contextvars import Context
 from pathlib import Path
 from textwrap import dedent
@@ -25,6 +28,7 @@ from promptgrimoire.commands import Administered
 from promptgrimoire.errors import JournalUnavailable
 from promptgrimoire.journal.base import Journal
 from promptgrimoire.journal.memory import MemoryJournal
+from promptgrimoire.journal.sqlite import SqliteJournal
 from promptgrimoire.realtime.protocol import Adopted, Call, Handled, Hello
 from promptgrimoire.runtime.activities import Awaited
 from promptgrimoire.runtime.flow import BACK
@@ -240,8 +244,10 @@ class Server:
         await settle()
 
     async def crash(self) -> None:
-        """Like kill -9: what is not durable is gone, nobody is told, author code just stops."""
-        assert isinstance(self.journal, MemoryJournal)
+        """Like kill -9: what is not durable is gone, nobody is told, author code just stops.
+
+        Of a file, the next server gets a copy as it is now; what the dead one still writes does not count.
+        """
         for browser in self.browsers:
             browser.lose(told=False)
         gateway = self.gateway
@@ -254,7 +260,11 @@ class Server:
         gateway._closing = True
         if gateway._housekeeper is not None:
             gateway._housekeeper.cancel()
-        self.journal.crash()
+        if isinstance(self.journal, MemoryJournal):
+            self.journal.crash()
+        else:
+            dead, self.journal = self.journal, copied(self.journal)
+            await dead.close()
         gateway._around.watchdog.stop()
         for task in list(gateway.segments.going):
             task.cancel()
@@ -262,9 +272,9 @@ class Server:
         gateway.segments.uninstall()
         await settle()
 
-    async def restart(self) -> Host:
-        """Crash (or stop), then start again; the session is loaded."""
-        if isinstance(self.journal, MemoryJournal):
+    async def restart(self, kill: bool = False) -> Host:
+        """Crash (or, on a file and without `kill`, stop), then start again; the session is loaded."""
+        if kill or isinstance(self.journal, MemoryJournal):
             await self.crash()
         else:
             await self.stop()
@@ -284,6 +294,18 @@ class Server:
         await browser.load()
         await browser.connect()
         return browser
+
+
+def copied(journal: SqliteJournal) -> SqliteJournal:
+    """A journal of a copy of the file, with what is committed in it now."""
+    place = journal.path.with_name(f"{journal.path.name}.{next(_nonces)}")
+    with closing(sqlite3.connect(journal.path)) as old, closing(sqlite3.connect(place)) as new:
+        old.backup(new)
+        new.execute("PRAGMA journal_mode=WAL")
+    blobs = journal.path.with_name(journal.path.name + ".blobs")
+    if blobs.exists():
+        shutil.copytree(blobs, place.with_name(place.name + ".blobs"))
+    return SqliteJournal(place)
 
 
 class Tab:
