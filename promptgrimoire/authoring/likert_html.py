@@ -1,6 +1,7 @@
 """Several Likert scales with the same points, one below the other: `likert_matrix` and `likert_grid`.
 
-On a phone a matrix becomes one horizontal scale below each question, a grid one upright list below each question.
+On a phone a matrix becomes one horizontal scale below each question, a grid one upright list below each question; so
+does a matrix whose points have words that would run into each other side by side.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from promptgrimoire.authoring.field_html import described_by, errors_of, scale
 from promptgrimoire.authoring.html import Html, element, joined
 from promptgrimoire.errors import AuthorError
 
+_NARROW = 36  # characters that a phone shows side by side, of the size and weight of a chosen point's words
+
 
 def matrix(fields: list[Any], label: Any = "") -> Html:
     """Questions as rows, points as columns; on a phone each question over its own scale."""
-    return _table(fields, label, "grimoire-matrix")
+    return _table(fields, label, "grimoire-matrix" if _fits_a_phone(fields) else "grimoire-matrix upright")
 
 
 def grid(fields: list[Any], label: Any = "") -> Html:
@@ -43,6 +46,13 @@ def _table(fields: list[Any], label: Any, look: str) -> Html:
     style = f"--points: {len(points)}"
     named = {"role": "group", "aria-label": label} if label else {}
     return element("div", joined(header, rows), {"class": look, "style": style}, named)
+
+
+def _fits_a_phone(fields: list[Any]) -> bool:
+    """Whether the points have room side by side; the longest word of their labels decides, since it never breaks."""
+    labels = [str(choice.label) for field in fields[:1] for choice in getattr(field, "choices", ())]
+    longest = max((len(word) for label in labels for word in label.split()), default=0)
+    return longest * len(labels) <= _NARROW
 
 
 def _column(field: LikertField, index: int) -> Html:

@@ -250,6 +250,13 @@ def test_a_matrix_has_one_row_for_each_field_and_needs_the_same_points() -> None
             mixed.context()["likert_grid"](mixed.a, other)
 
 
+def test_a_matrix_stands_upright_on_a_phone_where_its_words_have_no_room() -> None:
+    short, long = ["No", "Rather no", "Rather yes", "Yes"], ["Very inaccurate", "Neither", "Very accurate", "Unknown"]
+    form = build_form({"a": LikertField(max=11), "b": LikertField(choices=short), "c": LikertField(choices=long)})
+    matrix = form.context()["likert_matrix"]
+    assert ["upright" in matrix(field) for field in (form.a, form.b, form.c)] == [False, False, True]
+
+
 # ---------------------------------------------------------------- the author's validate
 
 
