@@ -1,6 +1,7 @@
 """Makes examples/*/screenshot.png anew: `python -m tests.examples.screenshots [EXAMPLE...]`.
 
-Two participants side by side, as the multi-view shows them, after a few moves. Never a test.
+Two participants side by side, as the multi-view shows them, after a few moves, or on two pages of the same study. Never
+a test.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from playwright.async_api import Page, async_playwright
 from tests.examples.stage import CHROMIUM_FLAGS, ROOT, Server
 
 _WIDTH, _GAP = 640, 16
+_WIDE = {"big5": 960}  # where a table needs the room
 
 
 async def _counter(one: Page, other: Page) -> None:
@@ -74,12 +76,58 @@ async def _ticker(one: Page, other: Page) -> None:
     await one.wait_for_timeout(45_000)
 
 
+async def _next(page: Page, heading: str = "") -> None:
+    """Press the button that leads on; with a heading, until it is there."""
+    await page.locator("#grimoire-button-next").click()
+    if heading:
+        await page.get_by_role("heading", name=heading).first.wait_for()
+
+
+async def _survey(one: Page, other: Page) -> None:
+    for page in (one, other):
+        await page.get_by_label("I am at least").check()
+        await _next(page, "About you")
+        await page.get_by_label("What shall we call you?").fill("Ann")
+        await page.get_by_label("How old").fill("33")
+        await page.get_by_label("Female").check()
+        await page.get_by_label("Where do you live").select_option("Austria")
+    await _next(other, "Your day")
+    for hours, value in (("Sleep", "8"), ("Work", "9.5"), ("Everything else", "8")):
+        await other.get_by_label(hours).fill(value)
+    await other.get_by_label("How happy").fill("7")
+    await other.get_by_label("How much of it").fill("0.3")
+    await other.get_by_role("radiogroup", name="How busy").get_by_label("5").check()
+    for news in ("Radio", "Friends"):
+        await other.get_by_label(news).check()
+    await _next(other)
+    await other.get_by_text("A day has 24 hours").first.wait_for()
+
+
+async def _big5(one: Page, other: Page) -> None:
+    for page, every in ((one, 3), (other, 1)):
+        for place, question in enumerate(await page.get_by_role("radiogroup").all()):
+            if place % every == 0:
+                await question.get_by_role("radio").nth((place * place + 4) % 5).check()
+    await _next(other, "Your profile")
+
+
+async def _treatments(one: Page, other: Page) -> None:
+    for page, gender in ((one, "Female"), (other, "Male")):
+        await page.get_by_label(gender, exact=True).check()
+        await _next(page, "Two programmes")
+    await one.get_by_label("A", exact=True).check()
+    await other.get_by_label("B", exact=True).check()
+
+
 PLAYS: dict[str, Callable[[Page, Page], Awaitable[None]]] = {
     "counter": _counter,
     "observed_diary": _diary,
     "drawing_board": _board,
     "market": _market,
     "ticker": _ticker,
+    "survey": _survey,
+    "big5": _big5,
+    "treatments": _treatments,
 }
 
 
@@ -90,32 +138,33 @@ async def take(names: list[str]) -> None:
         for name in names:
             with tempfile.TemporaryDirectory() as folder:
                 server = Server(ROOT / "examples" / name, Path(folder) / "database.sqlite3", players=2)
-                context = await browser.new_context(viewport={"width": _WIDTH, "height": 560}, reduced_motion="reduce")
+                width = _WIDE.get(name, _WIDTH)
+                context = await browser.new_context(viewport={"width": width, "height": 560}, reduced_motion="reduce")
                 pages = [await context.new_page() for _ in server.players]
                 for page, link in zip(pages, server.players, strict=True):
                     await page.goto(link)
                 await PLAYS[name](*pages)
                 await pages[0].wait_for_timeout(500)
-                await _side_by_side(pages, ROOT / "examples" / name / "screenshot.png")
+                await _side_by_side(pages, ROOT / "examples" / name / "screenshot.png", width)
                 await context.close()
                 server.stop()
         await browser.close()
 
 
-async def _side_by_side(pages: list[Page], path: Path) -> None:
+async def _side_by_side(pages: list[Page], path: Path, width: int) -> None:
     """One picture of several pages, each in a frame of its own."""
     shots = [Path(f"{path.with_suffix('')}.{index}.png") for index in range(len(pages))]
     for page, shot in zip(pages, shots, strict=True):
         await page.mouse.move(0, 0)
         await page.screenshot(path=shot, full_page=True)
     frame = await pages[0].context.browser.new_page(  # type: ignore[union-attr]
-        viewport={"width": len(pages) * (_WIDTH + _GAP) + _GAP, "height": 200}
+        viewport={"width": len(pages) * (width + _GAP) + _GAP, "height": 200}
     )
     await frame.goto(path.parent.as_uri())
     images = "".join(f'<img src="{shot.as_uri()}">' for shot in shots)
     await frame.set_content(
         f"<style>body {{ display: flex; gap: {_GAP}px; margin: {_GAP}px; align-items: start; background: #cfd6e0 }}"
-        f"img {{ width: {_WIDTH}px; border-radius: 8px }}</style>{images}"
+        f"img {{ width: {width}px; border-radius: 8px }}</style>{images}"
     )
     await frame.wait_for_load_state("networkidle")
     await frame.screenshot(path=path, full_page=True)

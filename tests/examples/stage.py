@@ -44,6 +44,7 @@ class Server:
     def __init__(self, target: Path, database: Path, players: int = 0) -> None:
         self._command = [sys.executable, "-m", "promptgrimoire", "run", str(target), "--json"]
         self._command += ["--database", f"sqlite:///{database}"]
+        self.database = database
         self._start("--port", "0", "--players", str(players))
 
     def _start(self, *arguments: str) -> None:
