@@ -13,7 +13,9 @@ NAMES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/__init__
 
 
 def test_these_are_the_examples() -> None:
-    assert NAMES == ["counter", "drawing_board", "market", "observed_diary", "ticker"]
+    assert NAMES == [
+        *("big5", "counter", "drawing_board", "market", "observed_diary", "survey", "ticker", "treatments"),
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES)
