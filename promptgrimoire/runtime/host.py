@@ -34,7 +34,7 @@ from promptgrimoire.runtime.deliveries import Deliveries
 from promptgrimoire.runtime.flow import Flow
 from promptgrimoire.runtime.hooks import Attendance
 from promptgrimoire.runtime.plan import rounds_until
-from promptgrimoire.runtime.rendering import Frame, Rendering
+from promptgrimoire.runtime.rendering import PATIENCE, Frame, Rendering
 from promptgrimoire.runtime.segments import Segments
 from promptgrimoire.runtime.tasks import Tasks
 from promptgrimoire.runtime.timers import Timers
@@ -164,9 +164,9 @@ class Host:
             for player in self.state.everybody
         ]
 
-    async def page(self, token: str) -> Rendering:
+    async def page(self, token: str, patience: float = PATIENCE) -> Rendering:
         """What this player is to see now; see `Renderings.page`. Raises NotFound."""
-        return await self.flow.renderings.page(self._player(token), self.around.frame)
+        return await self.flow.renderings.page(self._player(token), self.around.frame, patience)
 
     async def submit(
         self,

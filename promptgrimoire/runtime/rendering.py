@@ -28,7 +28,7 @@ Frame = Callable[[PageSpec, dict[str, Any]], dict[str, Any]]
 Forming = Callable[[], Awaitable["Form"]]
 Kind = Literal["page", "end", "held", "moment"]
 REFUSED = 422  # status of a page whose submission was refused
-_PATIENCE = 1.0  # seconds that a page is waited for before "one moment" is shown instead
+PATIENCE = 1.0  # seconds that a page is waited for before "one moment" is shown instead
 
 
 class Rendering(msgspec.Struct, frozen=True):
@@ -46,17 +46,22 @@ class Renderings:
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    async def page(self, player: Player, frame: Frame) -> Rendering:
+    async def page(self, player: Player, frame: Frame, patience: float = PATIENCE) -> Rendering:
         """The player's page, as of now; everything that it shows is durable when this returns.
 
-        `frame(spec, config)` gives what Base.html needs beside the author's names.
+        `frame(spec, config)` gives what Base.html needs beside the author's names. While the player is being moved, it
+        is waited for, `patience` seconds at most; then there is "one moment" to see.
         """
         host, flow = self._host, self._host.flow
         fields = flow.private(player.id)._fields
+        end = host.clock.now() + patience
         flow.go_on(player)
-        run = flow.under_way(player)
-        if run is not None and run.waiter is not None:
-            await host.wait(run.waiter, _PATIENCE)
+        while (run := flow.under_way(player)) is not None and run.waiter is not None and not host.closing:
+            left = end - host.clock.now()
+            if left <= 0:
+                break
+            await host.wait(run.waiter, min(left, PATIENCE))  # in pieces: a server that stops waits for nobody
+            flow.go_on(player)
         if fields.get("held"):
             held = Rendering("held", status=500, reference=fields["held"])
             await host.durable()

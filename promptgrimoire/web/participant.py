@@ -29,6 +29,8 @@ COOKIE_AGE = 365 * 24 * 3600  # seconds
 STAY = "_stay"  # hidden fields of every form that a page posts
 SUBMISSION = "_submission"
 RETRY = "_retry"
+WAITING = "waiting"
+_PATIENCE = 20.0  # seconds for which such a request is held: less than proxies allow
 _CREDENTIALS = ("cookie", "authorization")
 _SECRET = re.compile(r"[a-z0-9]{26}")
 _SUBMISSION = re.compile(r"[A-Za-z0-9_-]{0,64}")
@@ -85,11 +87,18 @@ class Participants:
         return response
 
     async def page(self, request: Request) -> Response:
-        """GET of `/p/{token}/`: the page where this participant is."""
+        """GET of `/p/{token}/`: the page where this participant is.
+
+        What is shown for the time being ("one moment") asks again with `?waiting`, which is answered as soon as there
+        is something to see.
+        """
         token = request.path_params["token"]
         host = await self._gateway.host_of(token)
         speaks(request, partial(host.language, token))
-        return self._shown(request, await host.page(token))
+        if WAITING not in request.query_params:
+            return self._shown(request, await host.page(token))
+        rendering = await host.page(token, _PATIENCE)
+        return self._shown(request, rendering) if rendering.kind == "moment" else _see_other(f"/p/{token}/")
 
     def _shown(self, request: Request, rendering: Rendering) -> Response:
         if rendering.kind == "page":

@@ -336,9 +336,13 @@ async def test_a_slow_hook_of_the_next_page_holds_no_request(serve: Serve) -> No
     assert submitting.done()
     assert submitting.result() is None
     assert (await server.page()).kind == "moment"
+    host = await server.host()
+    looking = asyncio.ensure_future(host.page(host._token(1), 20))
+    await server.clock.advance(15)
+    assert not looking.done()
     server.gates.open("two")
     await settle()
-    assert (await server.page()).kind == "page"
+    assert looking.result().kind == "page"  # as soon as there is something to see
 
 
 async def test_an_after_once_that_never_ends_holds_neither_next_nor_calls(serve: Serve) -> None:

@@ -77,6 +77,7 @@ class FakeHost:
     takes: dict[str, int] = field(default_factory=dict)  # fields for files, and how large these may be
     blobs: Blobs = field(default_factory=MemoryBlobs)
     retried: list[str] = field(default_factory=list)
+    patience: list[float] = field(default_factory=list)  # with which pages were asked for
     requests: list[PageRequest | None] = field(default_factory=list)  # with which submissions came
     answer: FakeRendering | None = None  # to a submission, instead of the way on
     shown: FakeRendering | None = None  # instead of the page
@@ -123,7 +124,8 @@ class FakeHost:
                 return line
         raise NotFound("no such player")
 
-    async def page(self, token: str) -> FakeRendering:
+    async def page(self, token: str, patience: float = 1.0) -> FakeRendering:
+        self.patience.append(patience)
         if self.shown:
             return self.shown
         return FakeRendering(PAGE.format(name=self._check(token).name) + "<!-- " + "long " * 300 + "-->")

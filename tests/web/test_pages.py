@@ -46,7 +46,12 @@ async def test_who_is_held_can_try_again(client: httpx.AsyncClient, host: FakeHo
 
 async def test_a_page_in_preparation_goes_on_by_itself(client: httpx.AsyncClient, host: FakeHost, place: str) -> None:
     host.shown = FakeRendering("", 200, "moment")
-    assert 'http-equiv="refresh"' in (await client.get(place)).text
+    assert 'http-equiv="refresh" content="1; url=?waiting"' in (await client.get(place)).text
+    assert 'http-equiv="refresh"' in (await client.get(f"{place}?waiting")).text
+    assert host.patience == [1, 20]
+    host.shown = None
+    answer = await client.get(f"{place}?waiting")
+    assert (answer.status_code, answer.headers["location"]) == (303, place)
 
 
 async def test_a_submission_reaches_the_host_and_leads_on(
