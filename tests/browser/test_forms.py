@@ -222,6 +222,29 @@ async def test_a_matrix_rearranges_itself_on_a_phone(server: Server, visit: Visi
         assert min(box["width"], box["height"]) >= 24
 
 
+async def test_forms_are_read_from_the_right_in_arabic(server: Server, visit: Visit, axe_source: str) -> None:
+    page = await visit(f"{server.join}?lang=ar")
+    await page.locator("form button").first.click()
+    await is_at(page, "Person")
+    await next_without_the_browsers_checks(page)
+    await expect(page.get_by_role("alert")).to_be_focused()
+    assert "Please" not in await page.inner_text("main")
+    await looks_right(page, axe_source)
+    label, box = await page.evaluate(BOX, "label[for=consent]"), await page.evaluate(BOX, "#consent")
+    assert box["left"] > label["right"] - 1  # the box comes first, from the right
+    await fill_person(page)
+    await page.click(NEXT)
+    await is_at(page, "Scales")
+    await looks_right(page, axe_source)
+    assert (await page.evaluate(BOX, "#happy-0"))["left"] > (await page.evaluate(BOX, "#happy-10"))["left"]
+    ends = [await page.evaluate(BOX, f"#field-happy .grimoire-end-{end}") for end in ("min", "max")]
+    assert ends[0]["left"] > ends[1]["right"]
+    await page.focus("#risk")
+    await page.keyboard.press("Home")
+    output, slider = await page.evaluate(BOX, "#field-risk output"), await page.evaluate(BOX, "#risk")
+    assert abs((output["left"] + output["right"]) / 2 - slider["right"]) < 12  # over the thumb, which is at the right
+
+
 async def test_a_file_that_is_too_large_never_leaves_the_browser(server: Server, visit: Visit) -> None:
     page = await visit(server.players[0])
     await fill_person(page)

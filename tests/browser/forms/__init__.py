@@ -88,4 +88,9 @@ class Done(Page):
         return {"stored": json.dumps({name: repr(value) for name, value in player.fields().items()})}
 
 
+def language(player: PlayerType) -> str:
+    code: str = player.params.get("lang", "en")
+    return code
+
+
 page_order = [Person, Scales, More, Done]
