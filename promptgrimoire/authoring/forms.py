@@ -6,7 +6,7 @@ errors. Never stores anything, never asks the author's `validate` (the flow does
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -53,8 +53,32 @@ class Texts(Protocol):
     def ngettext(self, singular: str, plural: str, n: float) -> str: ...
 
 
+class Shown:
+    """What templates know as `form`: `form.age`, `form["age"]`. It has no other names, which fields could not have."""
+
+    __slots__ = ("_form",)
+
+    def __init__(self, form: Form) -> None:
+        self._form = form
+
+    def __getattr__(self, name: str) -> Any:
+        return self._form[name]
+
+    def __getitem__(self, name: str) -> Any:
+        return self._form[name]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._form)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._form
+
+    def __len__(self) -> int:
+        return len(self._form)
+
+
 class Form:
-    """The fields of a page for one participant: `form.age`, `form["age"]`, in the order in which they are shown."""
+    """The fields of a page for one participant: `form["age"]`, in the order in which they are shown."""
 
     def __init__(self, bound: BaseForm, language: Texts, order: list[str]) -> None:
         self._bound = bound
@@ -67,17 +91,13 @@ class Form:
         self._language = language
         self._gettext = language.gettext
 
-    def __getattr__(self, name: str) -> Any:
-        fields = self.__dict__.get("_fields", {})
-        if name in fields:
-            self._rendered.add(name)
-            return fields[name]
-        raise AttributeError(f"this page has no field '{name}'{_meant(name, fields)}")
-
     def __getitem__(self, name: str) -> Any:
-        return getattr(self, name)
+        if name not in self._fields:
+            raise AttributeError(f"this page has no field '{name}'{_meant(name, self._fields)}")
+        self._rendered.add(name)
+        return self._fields[name]
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Any]:
         return iter(self._fields.values())
 
     def __contains__(self, name: object) -> bool:
@@ -185,9 +205,10 @@ class Form:
         self._fresh = unbound
 
     def context(self) -> dict[str, Any]:
-        """The names that templates use."""
+        """The names that templates use; the frame knows the form itself as `grimoire_form`."""
         return {
-            "form": self,
+            "grimoire_form": self,
+            "form": Shown(self),
             "fields": self.all_fields,
             "field": self.field,
             "errors": self.summary,
@@ -197,7 +218,7 @@ class Form:
 
     def all_fields(self, *names: str) -> Markup:
         """`{{ fields() }}`: all that have not been shown yet; `{{ fields("age", "income") }}`: these."""
-        chosen = [getattr(self, name) for name in names] or [
+        chosen = [self[name] for name in names] or [
             field for name, field in self._fields.items() if name not in self._rendered
         ]
         return Markup(joined(*(self.field(field) for field in chosen)))
@@ -205,7 +226,7 @@ class Form:
     def field(self, field: Any, **attributes: Any) -> Markup:
         """`{{ field(form.age) }}`: with label, description and errors. Attributes go to the input."""
         if isinstance(field, str):
-            field = getattr(self, field)
+            field = self[field]
         self._rendered.add(field.short_name)
         unbound = None if attributes else self._fresh.get(field.short_name)
         if unbound is None:
@@ -232,7 +253,9 @@ class Form:
         return Markup(element("div", content, look))
 
     def hidden(self) -> Markup:
-        """For the frame: where the browser notes which fields were touched, also before an earlier submission."""
+        """For the frame: where the browser notes which fields were touched, beside those of an earlier submission."""
+        if not self._fields:
+            return Markup("")
         names = ",".join(sorted(self._touched_names))
         return Markup(void("input", {"type": "hidden", "name": TOUCHED, "value": names, "autocomplete": "off"}))
 
@@ -244,7 +267,7 @@ class Form:
 
     def _likert(self, render: Any) -> Any:
         def rendered(*fields: Any, **options: Any) -> Markup:
-            found = [getattr(self, field) if isinstance(field, str) else field for field in fields]
+            found = [self[field] if isinstance(field, str) else field for field in fields]
             self._rendered.update(field.short_name for field in found)
             return Markup(render(found, **options))
 

@@ -105,7 +105,7 @@ def test_nothing_that_is_text_becomes_html() -> None:
     )
     form.check({"f": [evil], "a": [evil]})
     form.refuse({"f": evil, "": evil})
-    for html in (page(form), str(form.summary()), str(form.context()["likert_matrix"](form.d, label=evil))):
+    for html in (page(form), str(form.summary()), str(form.context()["likert_matrix"](form["d"], label=evil))):
         assert "<script" not in html
         assert "alert(1)" in html
     marked = build_form({"a": StringField(label=Markup("<b>Bold</b>"))})
@@ -117,14 +117,24 @@ def test_fields_shows_what_was_not_shown_yet() -> None:
         {"age": IntegerField(label="Age"), "text": StringField(label="Text"), "c": StringField(label="C")}
     )
     names = form.context()
-    assert "Age" in names["field"](form.age, class_="w-50")
+    assert "Age" in names["field"](names["form"].age, class_="w-50")
     assert "Text" in names["fields"]("text")
     assert "Age" not in names["fields"]()
     assert names["fields"]() == ""
     assert str(form["age"]).startswith("<input ")
     assert form.rest() == ""
     with pytest.raises(AttributeError, match="no field 'agee'; did you mean 'age'"):
-        form.agee  # noqa: B018
+        names["form"].agee  # noqa: B018
+
+
+def test_a_field_may_be_named_like_whatever_a_form_can_do() -> None:
+    names = ("check", "rest", "field", "context", "shown", "summary", "refuse", "hidden", "data", "errors", "validate")
+    form = build_form({name: StringField(label=name.upper()) for name in names})
+    found = form.context()
+    for name in names:
+        assert name.upper() in found["field"](getattr(found["form"], name))
+    assert len(found["form"]) == len(list(found["form"])) == len(names)
+    assert form.check({name: ["x"] for name in names}).values == dict.fromkeys(names, "x")
 
 
 def test_a_page_that_shows_no_field_shows_them_all() -> None:
@@ -236,7 +246,7 @@ def test_forms_with_files_say_so() -> None:
 
 def test_a_matrix_has_one_row_for_each_field_and_needs_the_same_points() -> None:
     form = build_form({name: LikertField(label=name.upper(), max=5, label_min="no") for name in ("a", "b")})
-    html = form.context()["likert_matrix"](form.a, "b", label="Both")
+    html = form.context()["likert_matrix"](form["a"], "b", label="Both")
     elements = Elements(html)
     assert [given["aria-labelledby"] for _, given in elements.found if given.get("role") == "radiogroup"] == [
         "a-label",
@@ -245,16 +255,16 @@ def test_a_matrix_has_one_row_for_each_field_and_needs_the_same_points() -> None
     assert len(elements.named("a")) == len(elements.named("b")) == 5
     assert form.all_fields() == ""
     mixed = build_form({"a": LikertField(max=5), "b": LikertField(), "c": StringField()})
-    for other, words in ((mixed.b, "different points"), (mixed.c, "expected fields of type LikertField")):
+    for other, words in ((mixed["b"], "different points"), (mixed["c"], "expected fields of type LikertField")):
         with pytest.raises(AuthorError, match=words):
-            mixed.context()["likert_grid"](mixed.a, other)
+            mixed.context()["likert_grid"](mixed["a"], other)
 
 
 def test_a_matrix_stands_upright_on_a_phone_where_its_words_have_no_room() -> None:
     short, long = ["No", "Rather no", "Rather yes", "Yes"], ["Very inaccurate", "Neither", "Very accurate", "Unknown"]
     form = build_form({"a": LikertField(max=11), "b": LikertField(choices=short), "c": LikertField(choices=long)})
     matrix = form.context()["likert_matrix"]
-    assert ["upright" in matrix(field) for field in (form.a, form.b, form.c)] == [False, False, True]
+    assert ["upright" in matrix(field) for field in map(form.__getitem__, "abc")] == [False, False, True]
 
 
 # ---------------------------------------------------------------- the author's validate
