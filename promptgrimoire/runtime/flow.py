@@ -205,7 +205,7 @@ class Flow:
     def _depart(self, player: Player, stay: int, timed_out: bool, interrupted: str = "") -> None:
         spec, fields = self.page_of(player), self.private(player.id)._fields
         under_way = self.leaving.get(player.id)
-        if spec is None or fields.get("stay") != stay or self._host.failure is not None:
+        if spec is None or fields.get("stay") != stay or fields.get("held") or self._host.failure is not None:
             return
         if under_way is not None and under_way.current and under_way.accepted:
             return
@@ -222,7 +222,7 @@ class Flow:
         fields, under_way = self.private(player.id)._fields, self.leaving.get(player.id)
         if spec is None or self._host.failure is not None:
             return
-        if fields.get("stay") != stay or fields.get("moving") is not None:
+        if fields.get("stay") != stay or fields.get("moving") is not None or fields.get("held"):
             return
         if under_way is not None and under_way.current and under_way.accepted:
             return
@@ -314,7 +314,8 @@ class Flow:
     def _is_over(self, player: Player, stay: int) -> bool:
         """Whether nothing can be submitted there (any more): also on wait pages, which nobody leaves by pressing."""
         fields, spec = self.private(player.id)._fields, self.page_of(player)
-        return bool(fields.get("stay") != stay or fields.get("moving") is not None or spec is None or spec.waits)
+        moves = fields.get("moving") is not None or bool(fields.get("held"))
+        return fields.get("stay") != stay or moves or spec is None or spec.waits
 
     async def _answered(self, player: Player, stay: int, key: str, posted: Posted) -> Rendering | None:
         """The answer that this submission got before; it runs nothing again."""

@@ -487,6 +487,7 @@ async def test_who_is_released_into_a_failing_hook_is_held_and_may_try_again(
     for _ in range(2):
         rendering = await server.page()
         assert (rendering.kind, rendering.reference) == ("held", reference)
+        assert await server.submit() is None  # from a tab that still shows the page
         host = await server.restart()
     await host.retry(host._token(1))
     assert (await server.page()).kind == "held"
