@@ -1,4 +1,4 @@
-"""Random stories of one participant: submissions, double clicks, Back, moves, timeouts, releases, crashes, failing hooks.
+"""Random stories of one participant: submissions, double clicks, Back, moves, timeouts, releases, crashes, failures.
 
 Whatever happened, nobody is stuck, no once-hook has finished twice at one place, and the journal says the same.
 """
