@@ -20,8 +20,9 @@ from promptgrimoire.authoring import form_texts as texts
 from promptgrimoire.authoring.vocabulary import near_miss
 
 LONGEST = 100_000  # characters of one posted text; the limit of a whole form is the setting limits.form
-# Never part of an answer: controls but tab and line breaks, what turns the direction of text around, half characters.
-_HOSTILE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202d\u202e\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+# Never part of an answer: controls but tab and line breaks, what turns the direction of text around, half characters,
+# what stands for bytes that were no text.
+_HOSTILE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202d\u202e\ud800-\udfff\ufdd0-\ufdef\ufffd-\uffff]")
 
 
 class GrimoireField(wtforms.Field):  # type: ignore[misc]

@@ -232,7 +232,7 @@ KINDS: dict[str, Kind] = {
         "This field is required.",
     ),
 }
-HOSTILE = ["a\x00b", "a\u202eb", "\u202d", "a\ud800", "\x1b[31m", "\x85", "\ufffe", "\x7f"]
+HOSTILE = ["a\x00b", "a\u202eb", "\u202d", "a\ud800", "\x1b[31m", "\x85", "\ufffd", "\ufffe", "\x7f"]
 NAMED = [name for name in offered.__all__ if name != "Upload"]
 
 
