@@ -101,6 +101,16 @@ class EventsHandled(msgspec.Struct, tag="events_handled", frozen=True, omit_defa
     kept: list[str]
 
 
+class DeadlineReached(msgspec.Struct, tag="deadline_reached", frozen=True, omit_defaults=True):
+    """A deadline of the framework's was reached: of patience, of a dropout. `key` says which."""
+
+    key: str
+
+
+class Alive(msgspec.Struct, tag="alive", frozen=True, omit_defaults=True):
+    """The server is there, while a deadline runs for which its outages do not count."""
+
+
 class Restarted(msgspec.Struct, tag="restarted", frozen=True, omit_defaults=True):
     """The server loaded the session again; runs restart(session)."""
 
@@ -126,6 +136,8 @@ Cause = (
     | Connected
     | Disconnected
     | EventsHandled
+    | DeadlineReached
+    | Alive
     | Restarted
     | Administered
 )

@@ -55,6 +55,8 @@ class Grace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     away: float = 5.0  # without a connection, before a player counts as disconnected
     hello: float = 10.0  # for a connection's first message
     submission: float = 10.0  # for calls still pending when a form is posted
+    timeout: float = 2.5  # for what a browser posts by itself when the time of its page is over
+    reconnect: float = 10.0  # for browsers to come back after an outage, before pages whose time is over are left
     call: float = 60.0  # a live method's deadline
     watchdog: float = 0.25  # author code that holds the loop for longer is named in the log
     shutdown: float = 5.0  # for requests under way when the server stops

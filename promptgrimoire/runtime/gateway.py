@@ -58,6 +58,7 @@ class Gateway:
         self._snapshots: dict[str, Snapshots] = {}
         self.quarantined: dict[str, str] = {}  # sessions that do not load, and why
         self._secret = b""
+        self._back = 0.0  # since when process and storage have been there without a break
         self._waking: dict[str, float] = {}
         self._leaving: dict[str, asyncio.Task[Any]] = {}  # sessions that are being put away
         self._tasks: set[asyncio.Task[Any]] = set()  # the loop itself holds tasks weakly
@@ -68,6 +69,7 @@ class Gateway:
     async def open(self) -> None:
         """Open the journal; sessions load when they are first touched, or when a deadline of theirs is due."""
         await self.journal.open()
+        self._back = self.clock.now()
         self.segments.install()
         self.experiments.on_change = self._changed
         self._around.watchdog.start()
@@ -246,7 +248,7 @@ class Gateway:
         self._take_over(host, rebuilt)
         self._hosts[session_id] = host
         self._snapshots[session_id] = Snapshots(host)
-        self._go_on(host)
+        self._go_on(host, rebuilt.heard)
         return host
 
     def _study(self, config: str) -> Study:
@@ -266,8 +268,9 @@ class Gateway:
             host.attendance.restored(player)
         host.timers.restored(rebuilt.heard)
 
-    def _go_on(self, host: Host) -> None:
-        """What was under way when the server stopped."""
+    def _go_on(self, host: Host, heard: float) -> None:
+        """What was under way when the server stopped, which made its newest entry at `heard`."""
+        host.deadlines.restored(heard, self._back)
         if host.study.hooks_named("restart"):
             run = _Restarting(host, Restarted(), host.activity(host.state.session, "restart"))
             restarting = call_hooks(host, "restart", host.state.session)
@@ -362,7 +365,7 @@ class Gateway:
 
     def _idle(self, host: Host, now: float) -> bool:
         untouched = now - self._touched.get(host.id, 0.0) > self.settings.grace.idle_session
-        return untouched and not host.state.online and not host.busy
+        return untouched and not host.state.online and not host.busy and not host.deadlines.pausing
 
     async def _put_away(self, host: Host) -> None:
         """Store a session's state and forget it; it loads again when it is touched."""
@@ -404,6 +407,7 @@ class Gateway:
                     log.warning("storage is not back yet: %s", error)
                     await self._pause(1.0)
                 else:
+                    self._back = self.clock.now()
                     log.warning("storage is back")
                     return
         finally:

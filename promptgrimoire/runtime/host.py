@@ -30,6 +30,7 @@ from promptgrimoire.realtime.outbox import Document
 from promptgrimoire.runtime.activities import Awaited, Run
 from promptgrimoire.runtime.calls import Calls
 from promptgrimoire.runtime.clock import Clock
+from promptgrimoire.runtime.deadlines import Deadlines
 from promptgrimoire.runtime.deliveries import Deliveries
 from promptgrimoire.runtime.flow import Flow
 from promptgrimoire.runtime.hooks import Attendance
@@ -116,6 +117,7 @@ class Host:
         self._durables: deque[tuple[int, asyncio.Future[None]]] = deque()
         self.deliveries = Deliveries(self)
         self.calls = Calls(self)
+        self.deadlines = Deadlines(self)
         self.flow = Flow(self)
         self.waiting = Waiting(self)
         self.timers = Timers(self)

@@ -70,7 +70,10 @@ class Timers:
         return number
 
     def next_due(self) -> float | None:
-        """The next durable deadline, seconds since 1970."""
+        """The next durable deadline, of `deadlines.py` too, in seconds since 1970."""
+        return _first(self._next_due(), self._host.deadlines.next_due())
+
+    def _next_due(self) -> float | None:
         timers = self._host.state.hidden._fields.get("timers")
         return min((due for due, _, _ in timers.values()), default=None) if timers else None
 
@@ -119,7 +122,7 @@ class Timers:
         if self._stopped:
             return
         host = self._host
-        due = self.next_due()
+        due = _first(self._next_due(), host.deadlines.next_turn())
         if host.state.online:
             now = host.clock.now()
             for handler in host.study.every:
@@ -153,6 +156,8 @@ class Timers:
         ready = [key for key, (due, _, _) in timers.items() if due <= now and now >= self._not_before]
         for key in sorted(ready, key=lambda key: (timers[key][0], int(key))):
             self._run_timer(key)
+        if now >= self._not_before:
+            host.deadlines.fire(now)
         if host.state.online:
             for handler in host.study.every:
                 due = self._ticks.get(handler.name, now + 1)
@@ -260,6 +265,10 @@ class _TickRun(Run):
 
     def ended(self, seq: int, value: object, error: BaseException | None) -> None:
         self.host.timers.turned(self._handler, error)
+
+
+def _first(one: float | None, other: float | None) -> float | None:
+    return min((due for due in (one, other) if due is not None), default=None)
 
 
 def _next_turn(due: float, seconds: float, now: float) -> float:
