@@ -52,8 +52,8 @@ def texts_of(place: Place) -> list[Text]:
     templates = Templates(place.folder, place.project, place.name)
     found: list[Text] = []
     for path in source_files(place):
-        if path.suffix not in (".py", ".html", ".md"):
-            continue
+        if path.suffix not in (".py", ".html", ".md") or path.stem.lower() == "readme":
+            continue  # what a README says about templates is none
         shown = place.shown(path)
         try:
             source = path.read_text("utf-8")
@@ -75,7 +75,8 @@ def update(place: Place, code: str) -> Updated:
     wanted = Catalog(locale=locale)
     for one in texts_of(place):
         wanted.add(one.text if one.plural is None else (one.text, one.plural), locations=[(one.file, one.line)])
-    catalogue = Catalog(locale=locale, fuzzy=False)
+    header = f"# {locale.english_name} texts of {place.name}."
+    catalogue = Catalog(locale=locale, fuzzy=False, project=place.name, header_comment=header)
     if path.is_file():
         with path.open("rb") as file:
             catalogue = read_po(file, locale)

@@ -40,7 +40,8 @@ PAGE = """{% extends "Base.html" %}{% block main %}
 
 @pytest.fixture
 def app(write: Write) -> Path:
-    return write("game", {"__init__.py": APP, "A.html": PAGE})
+    about = "Texts with markup are in `{% translate %}`."
+    return write("game", {"__init__.py": APP, "A.html": PAGE, "README.md": about})
 
 
 def test_every_text_is_found(app: Path) -> None:
