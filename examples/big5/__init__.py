@@ -1,4 +1,4 @@
-"""A personality questionnaire: twenty items of the public-domain International Personality Item Pool, and its scores."""
+"""A personality questionnaire of twenty items in the public domain, and its scores."""
 
 from promptgrimoire import *
 
@@ -9,12 +9,12 @@ class C:
     # The letter is the trait; an r at the end marks items that say the opposite of it. Source: https://ipip.ori.org
     ITEMS = {
         "e1": "I am the life of the party.",
-        "e2r": "I don’t talk a lot.",
+        "e2r": "I don't talk a lot.",
         "e3": "I talk to a lot of different people at parties.",
         "e4r": "I keep in the background.",
-        "a1": "I sympathize with others’ feelings.",
-        "a2r": "I am not interested in other people’s problems.",
-        "a3": "I feel others’ emotions.",
+        "a1": "I sympathize with others' feelings.",
+        "a2r": "I am not interested in other people's problems.",
+        "a3": "I feel others' emotions.",
         "a4r": "I am not really interested in others.",
         "c1": "I get chores done right away.",
         "c2r": "I often forget to put things back in their proper place.",

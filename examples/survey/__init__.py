@@ -6,7 +6,7 @@ DESCRIPTION = "A questionnaire with every kind of field, from consent to bank de
 
 
 class C:
-    COUNTRIES = {"at": "Austria", "ch": "Switzerland", "de": "Germany", "fr": "France", "it": "Italy", "xx": "Elsewhere"}
+    COUNTRIES = {"at": "Austria", "ch": "Switzerland", "de": "Germany", "fr": "France", "xx": "Elsewhere"}
     NEWS = ["Newspapers", "Radio", "Television", "Social media", "Podcasts", "Friends"]
 
 
@@ -66,7 +66,7 @@ class YourDay(Page):
 class Payment(Page):
     stealth_fields = ["iban", "bic"]  # never stored: not with the answers, and not in the journal
     fields = dict(
-        receipt=FileField(label="A photo of your receipt", accept=("image/*", ".pdf"), max_size=5_000_000, optional=True),
+        ticket=FileField(label="A photo of your ticket", accept=("image/*", ".pdf"), max_size=5_000_000, optional=True),
         donate=RadioField(label="Shall we give your two euros to the Red Cross?", layout="horizontal"),
         iban=IBANField(label="IBAN of your account", optional=True),
         bic=BICField(label="BIC of your bank", optional=True),

@@ -38,9 +38,9 @@ async def test_over_the_protocol(serve: Serve) -> None:
         await ann.submit(news=["Radio", "Friends"])
         await ann.submit(donate="No")
         assert ann.page.errors == {"iban": "We need your IBAN to pay you."}
-        await ann.submit(donate="No", iban=IBAN.replace("9", "8", 1), receipt=("cv.docx", b"x", "text/plain"))
-        assert set(ann.page.errors) == {"iban", "receipt"}
-        await ann.submit(donate="No", iban=IBAN, bic="COBADEFFXXX", receipt=("taxi.png", b"picture", "image/png"))
+        await ann.submit(donate="No", iban=IBAN.replace("9", "8", 1), ticket=("cv.docx", b"x", "text/plain"))
+        assert set(ann.page.errors) == {"iban", "ticket"}
+        await ann.submit(donate="No", iban=IBAN, bic="COBADEFFXXX", ticket=("taxi.png", b"picture", "image/png"))
         assert ann.page.heading == "Thank you, Ann"
         assert "the account that ends with 3000" in ann.page.text
         assert "taxi.png" in ann.page.text
