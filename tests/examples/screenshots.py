@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from math import cos, pi, sin
 from pathlib import Path
 
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import FilePayload, Page, async_playwright
 
 from tests.examples.stage import CHROMIUM_FLAGS, ROOT, Server
 
@@ -119,6 +119,47 @@ async def _treatments(one: Page, other: Page) -> None:
     await other.get_by_label("B", exact=True).check()
 
 
+async def _quiz(one: Page, other: Page) -> None:
+    for page in (one, other):
+        await page.get_by_role("button", name="Calculate").click()
+        await page.get_by_text("You earn").wait_for()
+        await _next(page, "Questions")
+    for page, others, keeps in ((one, "4", "Everybody"), (other, "3", "I do")):
+        await page.get_by_role("radio", name=others).check()
+        await page.get_by_role("radio", name=keeps).check()
+        await page.get_by_label("How many do you earn").fill("30")
+    await _next(one)
+    await one.get_by_text("Tokens that you keep").first.wait_for()
+    await _next(other, "All correct")
+
+
+async def _upload(one: Page, other: Page) -> None:
+    # The window: a picture that Chromium draws itself.
+    canvas = await other.context.new_page()
+    await canvas.set_viewport_size({"width": 560, "height": 300})
+    await canvas.set_content(
+        "<body style='margin:0;block-size:300px;background:linear-gradient(#8ec5ff 0 45%,#dff1ff 70%,#6aa36f 70%)'>"
+        "<div style='position:absolute;inset:40px auto auto 420px;inline-size:60px;block-size:60px;border-radius:50%;"
+        "background:#ffd75e'></div><div style='position:absolute;inset:130px auto auto 90px;inline-size:120px;"
+        "block-size:100px;background:#b5533c'></div><div style='position:absolute;inset:80px auto auto 75px;"
+        "border:75px solid transparent;border-block-start:0;border-block-end:50px solid #7a3325'></div>"
+    )
+    picture = await canvas.screenshot()
+    await canvas.close()
+    for page in (one, other):
+        file = FilePayload(name="window.png", mimeType="image/png", buffer=picture)
+        await page.get_by_label("A photo of what you see").set_input_files(file)
+    await _next(other, "Your photo")
+    await other.get_by_label("What do we see").fill("The house across the street, which used to be a school.")
+
+
+async def _multilanguage(one: Page, other: Page) -> None:
+    for page, own, heading in ((one, "Deutsch", "Ihre Entscheidung"), (other, "العربية", "قرارك")):
+        await page.get_by_label(own).check()
+        await _next(page, heading)
+        await page.get_by_role("spinbutton").fill("5")
+
+
 PLAYS: dict[str, Callable[[Page, Page], Awaitable[None]]] = {
     "counter": _counter,
     "observed_diary": _diary,
@@ -128,6 +169,9 @@ PLAYS: dict[str, Callable[[Page, Page], Awaitable[None]]] = {
     "survey": _survey,
     "big5": _big5,
     "treatments": _treatments,
+    "quiz": _quiz,
+    "upload": _upload,
+    "multilanguage": _multilanguage,
 }
 
 

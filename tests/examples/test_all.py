@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.async_api import expect
 
@@ -12,10 +14,9 @@ from tests.examples.stage import ROOT, looks_right
 NAMES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/__init__.py"))
 
 
-def test_these_are_the_examples() -> None:
-    assert NAMES == [
-        *("big5", "counter", "drawing_board", "market", "observed_diary", "survey", "ticker", "treatments"),
-    ]
+def test_the_list_of_the_examples_names_them_all() -> None:
+    listed = re.findall(r"^\| \[(\w+)\]\(\1\) \|", (ROOT / "examples" / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(listed) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
