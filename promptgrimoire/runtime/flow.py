@@ -19,6 +19,7 @@ from promptgrimoire.commands import Entered, Submitted
 from promptgrimoire.errors import Refused
 from promptgrimoire.ids import hidden
 from promptgrimoire.runtime.activities import Awaited
+from promptgrimoire.runtime.deadlines import PAGE
 from promptgrimoire.runtime.entering import Entering, enter
 from promptgrimoire.runtime.joining import Joining
 from promptgrimoire.runtime.leaving import Leaving, depart, go_back, going, stealth_of, submit
@@ -54,6 +55,7 @@ class Flow:
         self.renderings = Renderings(host)
         self.entering: dict[int, Entering] = {}
         self.leaving: dict[int, Leaving] = {}
+        host.deadlines.on(PAGE, self._page_is_over)
         self._requests: dict[int, PageRequest] = {}  # by which a player is about to be moved on
 
     @property
@@ -224,11 +226,15 @@ class Flow:
             return
         if fields.get("stay") != stay or fields.get("moving") is not None or fields.get("held"):
             return
-        if under_way is not None and under_way.current and under_way.accepted:
+        if under_way is not None and under_way.current and (under_way.accepted or under_way.timed_out):
             return
         run = Leaving(self._host, Submitted(player.id, stay), player, timed_out=True)
         run.unasked = True
         self._leave(submit(run, spec, Posted()), run)
+
+    def _page_is_over(self, id: str) -> None:
+        player = self._host.state.player(int(id))
+        self.time_out(player, player._about["stay"])
 
     def _leave(self, coroutine: Coroutine[Any, Any, None], run: Leaving) -> None:
         player = run.player
@@ -350,6 +356,7 @@ class Flow:
         await self._host.durable()
         if not run.accepted:
             raise Refused("busy", "Your answers are still being checked.")
+        run.unasked = True  # from here on nobody waits for it: should it fail, it is shown as a page
         return Rendering("moment")
 
     async def _until(self, run: Awaited | None, end: float) -> None:

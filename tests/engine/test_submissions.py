@@ -515,3 +515,22 @@ async def test_a_release_survives_a_crash_and_is_nothing_where_the_stay_is_over(
         host.flow.advance(player, stay)
         await settle()
     assert await where(server) == "lab/Two"
+
+
+async def test_evidence_42_a_hook_that_fails_after_its_request_was_answered_is_shown(serve: Serve) -> None:
+    server = await serve(UNASKED.format(a="async ", wait='await gates.wait("after")'))
+    submitting = asyncio.ensure_future(server.submit())
+    await server.clock.advance(11)
+    answer = submitting.result()
+    assert answer is not None
+    assert answer.kind == "moment"
+    server.gates.open("after")
+    await settle()
+    host = await server.host()
+    rendering = await server.page()
+    assert (rendering.kind, rendering.reference) == ("held", host.errors[-1][1])
+    player = await server.player()
+    await server.act(lambda: setattr(player, "mended", True))
+    await host.retry(host._token(1))
+    assert await where(server) == "lab/Two"
+    assert server.module.ran == ["after_once", "after_always_once", "after_always_once"]
