@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from promptgrimoire.state.transaction import Transaction
 
 
+PATIENCE = "patience"  # the kind of the deadlines
+
+
 class WaitRun(Awaited):
     """What happens at a wait page. Where a hook fails, `players` are held up, and `unmark` makes it run again."""
 
@@ -66,8 +69,35 @@ async def arrive(run: WaitRun, player: Player, spec: PageSpec, stay: int) -> Non
             arrived[field] = read(found, player, hook.where)
     if about.get("stay") != stay or about.get("moving") is not None:
         return
-    arrived["order"], arrived["at"] = host.chain.seq, host.clock.now()
     host.state.writing().assign(host.flow.private(player.id), "arrived", arrived)
+    if about.get("joined") or about["position"] > 0:
+        begin_to_wait(host, player, spec)
+
+
+def begin_to_wait(host: Host, player: Player, spec: PageSpec) -> None:
+    """The player waits from now on: not before somebody has taken their place. Part of the open transaction."""
+    arrived, now = player._about["arrived"], host.clock.now()
+    arrived["order"], arrived["at"] = host.chain.seq, now
+    patience = spec.settings.get("patience")
+    if patience is not None:
+        host.deadlines.set(patience_of(player), now + patience, "pause")
+
+
+def patience_of(player: Player) -> str:
+    """The key of the deadline at which a player who has arrived has waited long enough."""
+    return f"{PATIENCE}:{player.id}:{player._about['arrived']['stay']}"
+
+
+def release(host: Host, player: Player) -> None:
+    """The player goes on from where they wait. Part of the open transaction."""
+    host.deadlines.clear(patience_of(player))
+    host.flow.advance(player, player._about["arrived"]["stay"])
+
+
+def send_away(host: Host, spec: PageSpec, player: Player) -> None:
+    """What follows once nobody is waited for any longer, where `if_missing` is a page. Part of the open transaction."""
+    host.deadlines.clear(patience_of(player))
+    host.flow.ask_to_move(player, spec.settings["if_missing"])
 
 
 def _key(found: Any, player: Player, where: str) -> Any:

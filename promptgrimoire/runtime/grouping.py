@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from promptgrimoire.ids import hidden
 from promptgrimoire.runtime import matching
-from promptgrimoire.runtime.arriving import WaitRun
+from promptgrimoire.runtime.arriving import WaitRun, release, send_away
 from promptgrimoire.runtime.matching import Arrival
 from promptgrimoire.runtime.plan import Match, page_of_step
 from promptgrimoire.runtime.spots import Spot, will_not_come
-from promptgrimoire.state.records import Group, Player
+from promptgrimoire.state.records import Group, Player, Players
 
 if TYPE_CHECKING:
     from promptgrimoire.authoring.pages import PageSpec
@@ -54,9 +54,16 @@ class Grouping:
             self._by_arrival(spot, spec, free)
         else:
             self._by_schedule(spot, spec, free, match)
+        for player in free:
+            if self._waiting.spot_of(player) == spot and self._is_free(player):
+                arrived = player._about["arrived"]
+                if arrived.get("impatient") and arrived.get("missing") != "over":
+                    self._give_up(spot, spec, player)
 
     def _is_free(self, player: Player) -> bool:
         """Whether a player who has arrived can be put into a group now."""
+        if (player._key, "missing") in self._waiting.running:
+            return False
         return player._about["arrived"].get("group") is None and player.online and not self._waiting.is_lost(player)
 
     def _by_arrival(self, spot: Spot, spec: PageSpec, free: list[Player]) -> None:
@@ -157,6 +164,43 @@ class Grouping:
         forming = _Forming(self._host, spot, spec, run)
         self._waiting.start(forming.go(members, group), run, forming.over)
 
+    def _give_up(self, spot: Spot, spec: PageSpec, player: Player) -> None:
+        """The player has waited long enough, and there is no group for them."""
+        running = self._waiting.running
+        run = WaitRun(self._host, player, f"{spec.key}.missing", [player])
+        running.add((player._key, "missing"))
+
+        def ended() -> None:
+            running.discard((player._key, "missing"))
+            if run.error is None:
+                self._waiting.look(spot)
+
+        self._waiting.start(self._giving_up(run, spec, player), run, ended)
+
+    async def _giving_up(self, run: WaitRun, spec: PageSpec, player: Player) -> None:
+        host, stay = self._host, player._about["stay"]
+        arrived = player._about["arrived"]
+        hook = spec.hooks.get("missing")
+        if arrived.get("missing") == "going":
+            log.warning("missing of %s was interrupted when the server stopped; it counts as run", spec.key)
+        elif hook is not None:
+            run.mark = partial(_note, player, stay, "going")
+            run.unmark = partial(_note, player, stay, "")
+            result = hook(player, Players())
+            if hook.is_async:
+                await result
+            run.mark = None
+        if player._about.get("stay") != stay or player._about.get("moving") is not None:
+            return
+        _note(player, stay, "over")
+        policy = spec.settings.get("if_missing", "wait")
+        if policy == "proceed":
+            if player.group is not None:  # of before: that is over
+                host.state.writing().assign(host.flow.private(player.id), "group", None)
+            release(host, player)
+        elif policy != "wait":
+            send_away(host, spec, player)
+
     def progress(self, player: Player, spot: Spot, spec: PageSpec) -> tuple[int, int]:
         """(how many of a group are here, of how many)."""
         size: int = spec.settings["group_size"]
@@ -183,6 +227,13 @@ class Grouping:
         coming = [one for one in everybody if one.id not in here and self._waiting.takes_part(one)]
         total = len(here) + sum(not will_not_come(one._about, spot) for one in coming)
         return len(here), max(total, size)
+
+
+def _note(player: Player, stay: int, how: str) -> None:
+    """How far `missing` is for a player who waits for a group; "" where it is to run again."""
+    arrived = player._about["arrived"]
+    if arrived["stay"] == stay and arrived.get("missing", "") != how:
+        arrived["missing"] = how
 
 
 def _match(player: Player) -> Match | None:
@@ -236,7 +287,7 @@ class _Forming:
         run.mark = None
         self._mark(group, "over")
         for member in members:
-            host.flow.advance(member, member._about["arrived"]["stay"])
+            release(host, member)
 
     def _give_roles(self, members: list[Player]) -> None:
         """Whoever has one of the roles keeps it where that works out; the others draw. In total-strangers, by place."""

@@ -92,6 +92,7 @@ class Attendance:
 
     def opened(self, player: int, connection: object) -> None:
         """A connection said hello."""
+        self._host.waiting.connected(player)
         alone = not self.presence.online
         if not self.presence.opened(player, connection):
             return

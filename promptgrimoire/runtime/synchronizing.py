@@ -7,15 +7,15 @@ waits for nothing. Whoever comes later passes at once.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from promptgrimoire.errors import AuthorError
 from promptgrimoire.ids import hidden
-from promptgrimoire.runtime.arriving import WaitRun
+from promptgrimoire.runtime.arriving import WaitRun, release, send_away
 from promptgrimoire.runtime.spots import Spot, in_order, will_not_come
-from promptgrimoire.state.records import Group, Player, Record
+from promptgrimoire.state.records import Group, Player, Players, Record
 
 if TYPE_CHECKING:
     from promptgrimoire.authoring.pages import PageSpec
@@ -61,7 +61,7 @@ class Synchronizing:
                 continue
             company = self._company(player, spot, spec)
             if company is None:
-                self._warn(player, spot)
+                self._alone(player, spot, spec)
             elif (company.record._key, company.mark) not in seen:
                 seen.add((company.record._key, company.mark))
                 self._look_at(company, spot, spec)
@@ -79,6 +79,27 @@ class Synchronizing:
             self._release(company, spot, spec, hook=False)
         elif self._is_complete(company, spot, spec):
             self._release(company, spot, spec, hook=True)
+        else:
+            self._look_at_patience(company, spot, spec, waits)
+
+    def _look_at_patience(self, company: Company, spot: Spot, spec: PageSpec, waits: Mapping[str, str]) -> None:
+        players = self._waiting_in(company, spot, spec)
+        impatient = [player for player in players if player._about["arrived"].get("impatient")]
+        policy = spec.settings.get("if_missing", "wait")
+        if not impatient:
+            return
+        if waits.get(_missing(company)) != "over":
+            self._give_up(company, spot, spec)
+        elif policy in ("proceed", "dissolve"):
+            self._release(company, spot, spec, hook=True)
+        elif policy != "wait":  # they came when the others had been sent away
+            run = WaitRun(self._host, company.record, f"{spec.key}.missing", impatient)
+
+            def sending() -> None:
+                for player in impatient:
+                    send_away(self._host, spec, player)
+
+            self._host.step(sending, run)
 
     def _company(self, player: Player, spot: Spot, spec: PageSpec) -> Company | None:
         """With whom the player waits; None where they are in no group."""
@@ -134,8 +155,12 @@ class Synchronizing:
             (here if self._has_come(one, company, spot) else absent).append(one)
         return here, absent
 
-    def _warn(self, player: Player, spot: Spot) -> None:
-        if spot not in self._warned:
+    def _alone(self, player: Player, spot: Spot, spec: PageSpec) -> None:
+        """In no group: whose group has gone on without them passes; others may be put into one yet."""
+        if player._about.get("left_group"):
+            run = WaitRun(self._host, player, f"{spec.key}.all_here", [player])
+            self._host.step(lambda: release(self._host, player), run)
+        elif spot not in self._warned:
             self._warned.add(spot)
             log.warning(
                 "session %s: %s waits at %s for the other members of their group, but is in no group; put a "
@@ -188,16 +213,65 @@ class Synchronizing:
             run.mark = None
         self._mark(company, "over")
         for player in self._waiting_in(company, spot, spec):
-            self._host.flow.advance(player, player._about["arrived"]["stay"])
+            release(self._host, player)
 
-    def _mark(self, company: Company, how: str) -> None:
-        """How far all_here is; "" where it is to run again."""
+    # ---------------------------------------------------------------- giving up
+
+    def _give_up(self, company: Company, spot: Spot, spec: PageSpec) -> None:
+        """Somebody has waited long enough, and others have not come."""
+        waiting = self._waiting
+        players = self._waiting_in(company, spot, spec)
+        run = WaitRun(self._host, company.record, f"{spec.key}.missing", players)
+        key = company.record._key, company.mark
+        waiting.running.add(key)
+
+        def ended() -> None:
+            waiting.running.discard(key)
+            if run.error is None:
+                waiting.look(spot, *(player.id for player in players))
+
+        waiting.start(self._giving_up(run, company, spot, spec), run, ended)
+
+    async def _giving_up(self, run: WaitRun, company: Company, spot: Spot, spec: PageSpec) -> None:
+        host, mark = self._host, _missing(company)
+        absent = [player for player in self._members(company) if not self._has_come(player, company, spot)]
+        hook = spec.hooks.get("missing")
+        waits = host.state.record(hidden(company.record._key))._fields.get("waits") or {}
+        if waits.get(mark) == "going":
+            log.warning("missing of %s was interrupted when the server stopped; it counts as run", spec.key)
+        elif hook is not None:
+            run.mark = partial(self._mark, company, "going", mark)
+            run.unmark = partial(self._mark, company, "", mark)
+            result: Any = hook(company.record, Players(absent))
+            if hook.is_async:
+                await result
+            run.mark = None
+            absent = [player for player in absent if not self._has_come(player, company, spot)]
+        self._mark(company, "over", mark)
+        policy = spec.settings.get("if_missing", "wait")
+        group = company.record
+        if policy == "dissolve" and isinstance(group, Group):
+            for player in absent:
+                if player.group is group:
+                    host.state.writing().assign(host.flow.private(player.id), "left_group", group.id)
+            host.state.set_members(group, [player for player in group.players if player not in absent])
+        elif policy not in ("wait", "proceed", "dissolve"):
+            for player in self._waiting_in(company, spot, spec):
+                send_away(host, spec, player)
+
+    def _mark(self, company: Company, how: str, mark: str = "") -> None:
+        """How far all_here (or `missing`) is; "" where it is to run again."""
+        mark = mark or company.mark
         private = self._host.state.record(hidden(company.record._key))
         waits = private._fields.get("waits")
-        if how == "" and (waits is None or company.mark not in waits):
+        if how == "" and (waits is None or mark not in waits):
             return
         if waits is None:
             self._host.state.writing().assign(private, "waits", {})
             waits = private._fields["waits"]
-        if waits.get(company.mark) != how:
-            waits[company.mark] = how
+        if waits.get(mark) != how:
+            waits[mark] = how
+
+
+def _missing(company: Company) -> str:
+    return f"{company.mark} missing"

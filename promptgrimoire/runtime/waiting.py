@@ -12,12 +12,15 @@ import logging
 from collections.abc import Callable, Coroutine, Iterable
 from contextvars import Context
 from functools import partial
+from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from promptgrimoire.authoring.messages import Notice, Volatile
+from promptgrimoire.authoring.messages import Notice
 from promptgrimoire.authoring.pages import GroupCreatingWait
-from promptgrimoire.authoring.texts import WAIT, WAIT_ARRIVED
-from promptgrimoire.runtime.arriving import WaitRun, arrive
+from promptgrimoire.authoring.texts import WAIT, WAIT_ARRIVED, WAIT_PATIENCE
+from promptgrimoire.commands import DeadlineReached, Waited
+from promptgrimoire.runtime.activities import Awaited
+from promptgrimoire.runtime.arriving import PATIENCE, WaitRun, arrive, begin_to_wait, patience_of
 from promptgrimoire.runtime.grouping import Grouping
 from promptgrimoire.runtime.spots import Spot, in_order, spot_at
 from promptgrimoire.runtime.synchronizing import Synchronizing
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("promptgrimoire.waiting")
 _NEWS = 0.5  # seconds between two texts about who is here
+_MINUTE = 60.0
 EVENT = "!waiting"  # under which wait pages hear of it; authors' events cannot be named so
 
 
@@ -71,7 +75,8 @@ class Waiting:
         self._planned = False
         self._news: dict[Spot, None] = {}
         self._told: dict[int, bytes] = {}
-        self._telling = False
+        self._telling = self._counting = False  # whether that is planned: in a moment, in a minute
+        host.deadlines.on(PATIENCE, self._patience_over)
 
     @property
     def busy(self) -> bool:
@@ -154,6 +159,13 @@ class Waiting:
 
     # ---------------------------------------------------------------- looking
 
+    def connected(self, player: int) -> None:
+        """A browser of the player's is there: it may have missed what was said since its page was rendered."""
+        spot = self._at.get(player)
+        if spot is not None:
+            self._told.pop(player, None)
+            self._tell(spot)
+
     def changed(self, player: Player) -> None:
         """Something about a player has changed that others may wait for: page, presence, group, dropping out."""
         spot = self._at.get(player.id)
@@ -164,6 +176,7 @@ class Waiting:
         if not self._here:
             return
         if spot is not None:
+            self._first_comes(player, spot)
             self.look(spot, player.id)
         for member in player.group.players if player.group is not None else ():
             other = self._at.get(member.id)
@@ -172,6 +185,14 @@ class Waiting:
         for other in (*self.synchronizing.wide, *self.grouping.gathering):
             if other in self._here:
                 self.look(other, next(iter(self._here[other])), player.id)
+
+    def _first_comes(self, player: Player, spot: Spot) -> None:
+        """Of a place that nobody had taken when it came to the wait page: somebody has now."""
+        spec = self._host.study.pages.get(spot.key)
+        if player.online and not player._about["arrived"]["at"] and spec is not None:
+            host = self._host
+            run = Awaited(host, Waited(player.id, player._about["stay"]), host.activity(player, "arrived"))
+            host.step(partial(begin_to_wait, host, player, spec), run)
 
     def regrouped(self, players: Iterable[Player]) -> None:
         """These have been put into another group, or out of one."""
@@ -200,6 +221,24 @@ class Waiting:
                 self.synchronizing.look(spot, spec, players)
             self._tell(spot)
 
+    def _patience_over(self, about: str) -> None:
+        """A player has waited long enough: smaller groups may do, and others are missing."""
+        id, stay = map(int, about.split(":"))
+        host, player = self._host, self._host.state.player(id)
+        arrived = player._about.get("arrived") or {}
+        here = arrived.get("stay") == stay == player._about.get("stay")
+
+        def noting() -> None:
+            host.deadlines.clear(f"{PATIENCE}:{about}")
+            if here:
+                player._about["arrived"]["impatient"] = True
+
+        run = Awaited(host, DeadlineReached(f"{PATIENCE}:{about}"), host.activity(player, "patience"))
+        host.step(noting, run)
+        spot = self._at.get(id)
+        if here and spot is not None:
+            self.look(spot, id)
+
     # ---------------------------------------------------------------- hooks that fail
 
     def start(self, coroutine: Coroutine[Any, Any, None], run: WaitRun, ended: Callable[[], None]) -> None:
@@ -227,6 +266,12 @@ class Waiting:
         for other in self._host.state.everybody:
             if other._about.get("held") == reference:
                 self._host.state.writing().assign(self._host.flow.private(other.id), "held", "")
+                self._host.state.writing().begin(partial(self._again, other))
+
+    def _again(self, player: Player) -> None:
+        spec = self._host.flow.page_of(player)
+        if spec is not None and spec.waits and self._host.failure is None:
+            self.arrived(player, spec, player._about["stay"])
 
     # ---------------------------------------------------------------- what those who wait are told
 
@@ -244,9 +289,21 @@ class Waiting:
         progress = self.progress(player, spec)
         shown = {name: language.gettext(text) for name, text in WAIT.items()}
         shown["reason"] = language.gettext(WAIT[progress.kind])
-        shown["arrived"] = _text(progress, language)
-        self._told[player.id] = to_browser(shown["arrived"])
+        shown |= self._news_for(player, spec, language)
         return {"waiting": shown, "buttons": False, "title": spec.title or shown["title"]}
+
+    def _news_for(self, player: Player, spec: PageSpec, language: Language) -> dict[str, str]:
+        """What may change while the player waits: who is here, and how long they wait at most."""
+        progress = self.progress(player, spec)
+        arrived = language.ngettext(*WAIT_ARRIVED, progress.here)
+        news = {"arrived": _with(arrived, n=progress.here, total=progress.total), "patience": ""}
+        if spec.settings.get("if_missing", "wait") != "wait" and player._about.get("arrived"):
+            due = self._host.deadlines.due(patience_of(player))
+            if due is not None:
+                minutes = max(1, ceil((due - self._host.clock.now()) / 60))
+                news["patience"] = _with(language.ngettext(*WAIT_PATIENCE, minutes), n=minutes)
+        self._told[player.id] = to_browser(news)
+        return news
 
     def reasons(self) -> list[Reason]:
         """Everybody who waits, what for, and since when (seconds since 1970)."""
@@ -275,20 +332,30 @@ class Waiting:
         if host.failure is not None or host.closing:
             return
         texts: dict[bytes, list[int]] = {}
+        counting = False
         for spot in spots:
             spec = host.study.pages.get(spot.key)
             for player in self.at(spot) if spec is not None else ():
                 assert spec is not None
-                text = to_browser(_text(self.progress(player, spec), host.study.language_of(player, spec.app)))
-                if self._told.get(player.id) != text:
-                    self._told[player.id] = text
-                    texts.setdefault(text, []).append(player.id)
+                before = self._told.get(player.id)
+                news = self._news_for(player, spec, host.study.language_of(player, spec.app))
+                counting = counting or bool(news["patience"])
+                if self._told[player.id] != before:
+                    texts.setdefault(self._told[player.id], []).append(player.id)
         for text, players in texts.items():
             message = b'{"type":"event","name":"%s","data":%s}' % (EVENT.encode(), text)
-            notice = Volatile(Notice(EVENT, players, (), None, False, 0))
-            host.tell_function(host.deliveries.volatile(notice.notice, message))
+            host.tell_function(host.deliveries.volatile(Notice(EVENT, players, (), None, False, 0), message))
+        if counting and not self._counting:
+            self._counting = True
+            host.clock.at(host.clock.now() + _MINUTE, self._minute_over)
+
+    def _minute_over(self) -> None:
+        self._counting = False
+        for spot in self.spots():
+            self._tell(spot)
 
 
-def _text(progress: Progress, language: Language) -> str:
-    text = language.ngettext(*WAIT_ARRIVED, progress.here)
-    return text.replace("{n}", str(progress.here)).replace("{total}", str(progress.total))
+def _with(text: str, **values: int) -> str:
+    for name, value in values.items():
+        text = text.replace(f"{{{name}}}", str(value))
+    return text

@@ -13,6 +13,7 @@ _STYLE = "style/grimoire.css"
 _MAIN = "grimoire/main.js"
 _EARLY = "grimoire/early.js"
 _FORMS = "forms/forms.js"
+_WAIT = "wait/wait.js"
 _TIMEOUT = 60.0  # seconds until the client gives up a call, unless a live method of the page may take longer
 _FOR_EVER = 86_400.0  # for methods that have no deadline
 
@@ -28,6 +29,7 @@ class PageAssets:
         self.modules = [assets.url(name) for name in modules if name not in (_EARLY,)]
         self.early = assets.text(_EARLY)
         self.forms = assets.url(_FORMS)  # on pages with fields
+        self.wait = assets.url(_WAIT)  # on wait pages
 
 
 def page_frame(assets: Assets, limits: Limits | None = None) -> Callable[[PageSpec, dict[str, Any]], dict[str, Any]]:
