@@ -145,6 +145,10 @@ def check_page(page: type[Page], report: Report) -> tuple[dict[str, Hook], dict[
         else:
             _check_other(member, function, members, report)
     wait_checks.check_wait(page, members, settings, report)
+    reached = hooks.get("timeout_reached")
+    if reached is not None and "timeout" not in hooks and settings.get("timeout") is None:
+        member = members["timeout_reached"]
+        report.error(member.at, f"{member.full}: nothing calls it: {page.__name__} has no timeout; add timeout = 60")
     return hooks, live, settings
 
 
@@ -238,7 +242,7 @@ def _attribute(member: _Member, report: Report) -> Any:
         "title": value is None or isinstance(value, str),
         "fields": isinstance(value, dict),
         "allow_back": isinstance(value, bool),
-        "timeout": value is None or number,
+        "timeout": value is None or (number and value < 10**9),
         "keep_values": isinstance(value, bool),
         "stealth_fields": texts or isinstance(value, str),
         "live_fields": texts or isinstance(value, str),
@@ -252,7 +256,7 @@ def _attribute(member: _Member, report: Report) -> Any:
         for field, problem in field_checks.field_problems(value):
             line = field_checks.field_line(source.tree if source else None, member.owner.__name__, field)
             report.error(f"{member.file}:{line or member.line}", f"{member.full}: {problem}")
-    elif name in ("timeout", "live_inputs") and value:
+    elif name == "live_inputs" and value:
         report.error(member.at, f"{member.full}: {_NEXT_VERSION}")
     elif name == "live_fields" and value:
         report.warn(member.at, f"{member.full} has no effect yet: it comes with a later version")

@@ -33,7 +33,7 @@ class Page:
     title: Any = None  # text of the browser's tab
     fields: Any = {}  # noqa: RUF012  # by name, as in dict(age=IntegerField(label="Age"))
     allow_back: Any = False
-    timeout: Any = None  # seconds
+    timeout: Any = None  # seconds, from entering the page
     keep_values: Any = False
     stealth_fields: Any = ()
     live_fields: Any = ()
@@ -114,7 +114,7 @@ HOOKS: tuple[HookKind, ...] = (
     HookKind("before_always_once", ("player",), "entering", acts=True),
     HookKind("show", ("player",), "entering", acts=True),
     HookKind("before_once", ("player",), "entering", acts=True),
-    HookKind("timeout", ("player",), "entering"),
+    HookKind("timeout", ("player",), "entering", acts=True),
     HookKind("fields", ("player",), "rendering", acts=True),
     HookKind("templatevars", ("player",), "rendering", acts=True),
     HookKind("jsvars", ("player",), "rendering", acts=True),
@@ -124,7 +124,7 @@ HOOKS: tuple[HookKind, ...] = (
     HookKind("before_form_save", ("player", "data"), "submission", acts=True),
     HookKind("handle_stealth_fields", ("player", "data"), "submission", acts=True),
     HookKind("may_proceed", ("player",), "submission", acts=True),
-    HookKind("timeout_reached", ("player",), "submission"),
+    HookKind("timeout_reached", ("player",), "submission", acts=True),
     HookKind("after_once", ("player",), "submission", optional=("timed_out",), acts=True),
     HookKind("after_always_once", ("player",), "submission", optional=("timed_out",), acts=True),
     HookKind("group_by", ("player",), "waiting", acts=True),

@@ -40,6 +40,7 @@ OF_FORMS = ("form", "fields", "field", "errors", "likert_matrix", "likert_grid")
 # What a page's context always holds; the rest (assets, page_config, …) is for Base.html.
 ALWAYS = (
     *("player", "session", "group", "page", "app", "C", "appstatic", "projectstatic", "language", "settings"),
+    "timeout",
     *OF_FORMS,
 )
 _OF_THE_FRAME = ("assets", "page_config", "title", "direction", "waiting", *_SWITCHES)

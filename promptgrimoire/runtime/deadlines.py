@@ -20,12 +20,19 @@ from promptgrimoire.runtime.activities import Awaited, Run
 
 if TYPE_CHECKING:
     from promptgrimoire.runtime.host import Host
+    from promptgrimoire.state.records import Player
 
 log = logging.getLogger("promptgrimoire.deadlines")
 
 Policy = Literal["at_once", "grace", "pause"]
 _ALIVE = 15.0  # seconds: a "pause" is at most so much longer than the outage was
+PAGE = "page"  # the kind of deadlines at which the server leaves a page whose time is over
 _AGAIN = 10.0  # seconds after which what was called and has not cleared its deadline is called again
+
+
+def page_deadline(player: Player) -> str:
+    """The key of the deadline of the page where a player is."""
+    return f"{PAGE}:{player.id}"
 
 
 class Deadlines:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from promptgrimoire.commands import Entered
 from promptgrimoire.errors import AuthorError
 from promptgrimoire.runtime.activities import Awaited
+from promptgrimoire.runtime.deadlines import page_deadline
 from promptgrimoire.runtime.once import HookRun
 from promptgrimoire.runtime.plan import in_same_round
 
@@ -108,9 +109,11 @@ async def _hooks(run: Entering, spec: PageSpec, position: int, stay: int) -> boo
     seconds = await _timeout(run, spec, position)
     if gone():
         return False
-    deadline = None if seconds is None else run.host.clock.now() + seconds
-    if fields.get("deadline") != deadline:
-        run.host.state.writing().assign(run.private, "deadline", deadline)
+    if seconds is not None:
+        host = run.host
+        deadline = host.clock.now() + seconds
+        host.state.writing().assign(run.private, "deadline", deadline)
+        host.deadlines.set(page_deadline(run.player), deadline + host.settings.grace.timeout, "grace")
     if not spec.waits:
         _leave_a_trail(run, position)
     return True
@@ -145,6 +148,9 @@ def _arrive(run: Entering, position: int) -> PageSpec | None:
         route.settle(player, private, before, place)
         if fields.get("trail"):
             transaction.assign(private, "trail", [])
+    host.deadlines.clear(page_deadline(player))  # of the page before
+    if fields.get("deadline") is not None:
+        transaction.assign(private, "deadline", None)
     transaction.assign(private, "page", "" if place is None else place.key)
     transaction.assign(private, "position", position)
     transaction.assign(private, "stay", fields.get("stay", 0) + 1)
@@ -153,12 +159,10 @@ def _arrive(run: Entering, position: int) -> PageSpec | None:
 
 
 def _end(run: Entering) -> None:
-    """Behind the last page: nothing is due any more, and the player is through, however they got here."""
+    """Behind the last page: the player is through, however they got here."""
     fields, writing = run.private._fields, run.host.state.writing()
     if not fields.get("completion"):
         writing.assign(run.private, "completion", "completed")
-    if fields.get("deadline") is not None:
-        writing.assign(run.private, "deadline", None)
 
 
 def _spec(run: Entering, place: Place) -> PageSpec:

@@ -14,6 +14,7 @@ from promptgrimoire.authoring import form_texts
 from promptgrimoire.commands import Cause
 from promptgrimoire.errors import AuthorError, JournalError, Refused, Reject
 from promptgrimoire.runtime.activities import Awaited
+from promptgrimoire.runtime.deadlines import page_deadline
 from promptgrimoire.runtime.once import HookRun
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Leaving(HookRun):
             if self.held:
                 writing.assign(private, "leaving", going(self.stay, self.timed_out))
                 writing.assign(private, "held", reference)
+                host.deadlines.clear(page_deadline(self.player))  # whoever tries again goes on leaving
             elif (private._fields.get("leaving") or {}).get("stay") == self.stay and reference:
                 writing.assign(private, "leaving", None)
 
@@ -122,6 +124,7 @@ async def depart(run: Leaving, spec: PageSpec) -> None:
     position: int = fields["position"]
     run.accepted = True
     run.at(spec)
+    run.host.deadlines.clear(page_deadline(run.player))
     if run.timed_out:
         await run.call(spec, "timeout_reached", position)
     for name in ("after_once", "after_always_once"):

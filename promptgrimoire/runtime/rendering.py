@@ -123,13 +123,16 @@ class Renderings:
                 into.update(found)
         if app.export:
             variables.setdefault("C", dict(app.export))
-        about = player._about
+        about, now = player._about, host.clock.now()
+        deadline: float | None = about.get("deadline")
         config = {
             "version": 1,
             "player": f"{host.id}.{player.id}",
             "stay": stay,
             "base": base,
             "live": f"/p/{about['token']}/live",
+            "clock": now,
+            "deadline": deadline,
             "vars": msgspec.json.decode(to_browser(variables)),
             "tabs": spec.tabs,
             "back": bool(spec.settings.get("allow_back")) and len(about.get("trail", ())) > 1,
@@ -148,6 +151,7 @@ class Renderings:
             "C": app.constants,
             "settings": player.session.settings,
             "title": spec.title,
+            "timeout": None if deadline is None else max(0.0, deadline - now),
             **language_names(language),
             **(host.waiting.context(player, spec, language) if spec.waits else {}),
             **names,

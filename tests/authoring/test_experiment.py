@@ -115,8 +115,7 @@ def test_hooks_are_declared_in_their_order() -> None:
     names = [kind.name for kind in HOOKS]
     assert names.index("early") < names.index("show") < names.index("before_once") < names.index("templatevars")
     assert names.index("validate") < names.index("after_once") < names.index("after_always_once")
-    later = {"timeout", "timeout_reached", "live_vars", "live_shared"}
-    assert {kind.name for kind in HOOKS if not kind.acts} <= later | {k.name for k in HOOKS if k.when == "waiting"}
+    assert {kind.name for kind in HOOKS if not kind.acts} == {"live_vars", "live_shared"}
 
 
 # ---------------------------------------------------------------- page_order as a function
