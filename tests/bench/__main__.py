@@ -18,7 +18,7 @@ from types import MappingProxyType
 
 import uvloop
 
-from tests.bench import calls, fanout, first_page, items, memory, requests, restarts
+from tests.bench import calls, fanout, first_page, forms, items, memory, requests, restarts
 from tests.bench.figures import Figure
 from tests.bench.machine import describe
 from tests.bench.report import Report, table, write_page
@@ -31,6 +31,7 @@ PARTS: Mapping[str, Callable[[Workbench], Awaitable[list[Figure]]]] = MappingPro
         "calls": calls.measure,
         "fanout": fanout.measure,
         "requests": requests.measure,
+        "forms": forms.measure,
         "memory": memory.measure,
         "restarts": restarts.measure,
         "items": items.measure,

@@ -19,6 +19,9 @@ class Scale(NamedTuple):
     http_rounds: int
     http_seconds: float
     joins: int  # in one run
+    thinkers: int
+    thinking_rounds: int
+    thinking_seconds: float
     connections: int  # for memory
     memory_settled: float  # seconds without growth before it is read
     restarts: int
@@ -44,6 +47,9 @@ WHOLE = Scale(
     http_rounds=5,
     http_seconds=1.5,
     joins=400,
+    thinkers=200,
+    thinking_rounds=3,
+    thinking_seconds=6.0,
     connections=1000,
     memory_settled=0.5,
     restarts=5,
@@ -68,6 +74,9 @@ QUICK = Scale(
     http_rounds=2,
     http_seconds=0.1,
     joins=20,
+    thinkers=5,
+    thinking_rounds=1,
+    thinking_seconds=1.2,
     connections=10,
     memory_settled=0.05,
     restarts=1,

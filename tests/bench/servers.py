@@ -111,9 +111,9 @@ class Bare(Server):
         raise RuntimeError("the bare server does not answer")
 
 
-def product_command(database: Path, port: int, players: int = 0) -> list[str]:
+def product_command(database: Path, port: int, players: int = 0, app: Path = APP) -> list[str]:
     """`promptgrimoire run` of the measured experiment."""
-    command = [sys.executable, "-m", "promptgrimoire", "run", str(APP), "--production", "--json"]
+    command = [sys.executable, "-m", "promptgrimoire", "run", str(app), "--production", "--json"]
     command += ["--port", str(port), "--database", f"sqlite:///{database}"]
     return command + (["--players", str(players)] if players else [])
 
@@ -121,10 +121,10 @@ def product_command(database: Path, port: int, players: int = 0) -> list[str]:
 class Product(Server):
     """The framework with one session. `players` are the paths of the player links, `join` that of the session link."""
 
-    def __init__(self, database: Path, players: int) -> None:
+    def __init__(self, database: Path, players: int, app: Path = APP) -> None:
         self.database = database
         port = free_port()
-        super().__init__(product_command(database, port, players), port)
+        super().__init__(product_command(database, port, players, app), port)
         try:
             opened = json.loads(self.line())
         except BaseException:

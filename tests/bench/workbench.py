@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from tests.bench.scale import Scale
-from tests.bench.servers import Bare, Product
+from tests.bench.servers import APP, Bare, Product
 
 
 class Workbench:
@@ -25,9 +25,9 @@ class Workbench:
         self._databases += 1
         return self.folder / f"bench{self._databases}.sqlite3"
 
-    def product(self, players: int) -> Product:
+    def product(self, players: int, app: Path = APP) -> Product:
         """The framework on a new database, with a session of so many players (with none, one that is open to join)."""
-        return Product(self.database(), players)
+        return Product(self.database(), players, app)
 
     def say(self, what: str) -> None:
         """Progress, to stderr."""
