@@ -6,6 +6,7 @@ A framework for live, multi-participant experiments on the web.
 from decimal import Decimal as cu
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from markupsafe import Markup as safe
 from msgspec import Meta
 
 from promptgrimoire.authoring.draws import balanced, random_round
@@ -29,6 +30,7 @@ from promptgrimoire.authoring.fields import (
     TextAreaField,
     Upload,
 )
+from promptgrimoire.authoring.files import append_to_csv, data_uri, read_csv
 from promptgrimoire.authoring.filters import fmtdate, fmtnum, to
 from promptgrimoire.authoring.live import live
 from promptgrimoire.authoring.messages import (
@@ -50,6 +52,7 @@ from promptgrimoire.authoring.messages import (
     show_message,
 )
 from promptgrimoire.authoring.pages import GroupCreatingWait, NoshowPage, Page, PlayerContext, SynchronizingWait
+from promptgrimoire.authoring.payment import payment
 from promptgrimoire.authoring.schedule import every
 from promptgrimoire.authoring.sequence import Between, Bracket, RandomOrder, Repeat, Rounds
 from promptgrimoire.authoring.tasks import after, durable, external, get_setting, in_thread, rng, secret, spawn
@@ -109,10 +112,12 @@ __all__ = [
     "_",
     "add_to_group",
     "after",
+    "append_to_csv",
     "balanced",
     "create_group",
     "create_groups",
     "cu",
+    "data_uri",
     "durable",
     "every",
     "external",
@@ -129,11 +134,14 @@ __all__ = [
     "other_in_session",
     "others_in_group",
     "others_in_session",
+    "payment",
     "players",
     "random_round",
+    "read_csv",
     "redirect",
     "reload",
     "rng",
+    "safe",
     "secret",
     "send_to",
     "show_message",

@@ -16,7 +16,7 @@ NAMES = sorted(promptgrimoire.__all__)
 SHADOWED = (
     "Random random now uuid uuid4 time datetime date timedelta math asyncio json re os sys secrets statistics string"
 )
-NOT_OURS = ("Annotated", "Literal", "Meta", "cu")
+NOT_OURS = ("Annotated", "Literal", "Meta", "cu", "safe")
 
 
 def test_all_is_complete() -> None:

@@ -22,6 +22,7 @@ from promptgrimoire.authoring.checks import Report, check_page, page_spec
 from promptgrimoire.authoring.field_checks import repeated_fields
 from promptgrimoire.authoring.landing import landing_template
 from promptgrimoire.authoring.language import FOLDER, Languages
+from promptgrimoire.authoring.later import later_calls, later_templates
 from promptgrimoire.authoring.loading import ImportFailed, Place, digest_of, import_fresh, name_taken, source_files
 from promptgrimoire.authoring.pages import Hook, Page, PageSpec, PlayerContext
 from promptgrimoire.authoring.schedule import EveryHandler
@@ -32,7 +33,11 @@ from promptgrimoire.authoring.vocabulary import ATTRIBUTES
 from promptgrimoire.authoring.wait_checks import check_targets
 from promptgrimoire.errors import ExperimentError
 
-_FACES = ("promptgrimoire", "promptgrimoire.uproot")
+_FACES = (
+    "promptgrimoire",
+    "promptgrimoire.uproot",
+    *(f"promptgrimoire.uproot.{name}" for name in ("smithereens", "fields", "types", "models", "chat")),
+)
 _UNKNOWN_NAME = re.compile(r"name '(\w+)' is not defined")
 
 
@@ -255,8 +260,10 @@ def _check_sources(report: Report, sources: dict[str, Source]) -> None:
                 report.error(f"{source.shown}:{line}", text)
         for line, text in (*advice.mutated_originals(source.tree), *advice.untranslatable(source.tree)):
             report.error(f"{source.shown}:{line}", text)
-        for line, text in advice.warnings(source.tree):
+        for line, text in (*advice.warnings(source.tree), *later_calls(source)):
             report.warn(f"{source.shown}:{line}", text)
+    for name, text in later_templates(report.place.folder):
+        report.warn(f"{report.place.shown(report.place.folder / name)}:1", text)
 
 
 def _why_not_imported(failed: ImportFailed, sources: dict[str, Source]) -> str:
@@ -272,7 +279,8 @@ def _why_not_imported(failed: ImportFailed, sources: dict[str, Source]) -> str:
         near = difflib.get_close_matches(unknown[1], known, 1)
         return text + (f"; did you mean '{near[0]}'?" if near else "; define it above, or import it")
     if isinstance(problem, ModuleNotFoundError) and (problem.name or "").partition(".")[0] in ("otree", "uproot"):
-        return f"{text}; write from promptgrimoire import *"
+        face = f"promptgrimoire.{problem.name}" if (problem.name or "").startswith("uproot") else "promptgrimoire"
+        return f"{text}; write from {face} import *"
     if isinstance(problem, ModuleNotFoundError):
         return f"{text}; install it, or correct the name"
     if isinstance(problem, SystemExit):

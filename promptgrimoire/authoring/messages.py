@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Final
 
+from promptgrimoire.authoring.lookup import handle
 from promptgrimoire.authoring.pages import key_of
 from promptgrimoire.errors import AuthorError
 from promptgrimoire.ids import hidden
@@ -71,6 +72,7 @@ def notify(
     Guarantees: sent only if the transaction commits, after it is durable; in the order of the statements; each once per
     document of a recipient.
     """
+    sender, recipients = handle(sender), handle(recipients)
     if not isinstance(sender, Player):
         raise AuthorError(
             f"notify(sender, …): expected a player as the first argument, found {type(sender).__name__}; use "
@@ -93,7 +95,8 @@ def send_to(
 
     To the recipients on whatever page they are, unless `where` says.
     """
-    chosen = recipients if isinstance(recipients, Record) else Players(recipients)
+    recipients = handle(recipients)
+    chosen = recipients if isinstance(recipients, Record) else Players(map(handle, recipients))
     if isinstance(chosen, Players):
         if not chosen:
             return
@@ -162,7 +165,7 @@ def _scope(state: SessionState, recipients: Recipients) -> tuple[list[int] | Non
         _same_session(state, recipients[0])
         return None, recipients.scope
     ids: dict[int, None] = {}
-    for player in recipients:
+    for player in map(handle, recipients):
         if not isinstance(player, Player):
             raise AuthorError(f"recipients: expected players, found {type(player).__name__}: {player!r}")
         _same_session(state, player)
@@ -203,7 +206,7 @@ def _where(where: Any, player: Player | None) -> tuple[str, int] | None:
 
 def players(of: Any) -> Players:
     """The players of a session or group, in order."""
-    found = getattr(of, "players", None)
+    found = getattr(handle(of), "players", None)
     if not isinstance(found, Players):
         raise AuthorError(f"players(…): expected a session or a group, found {type(of).__name__}")
     return found
@@ -230,6 +233,7 @@ def other_in_session(player: Any) -> Any:
 
 
 def _of(player: Any) -> Player:
+    player = handle(player)
     if not isinstance(player, Player):
         raise AuthorError(f"expected a player, found {type(player).__name__}")
     return player
@@ -255,6 +259,7 @@ def create_groups(session: Any, members: Iterable[Iterable[Any]], *, overwrite: 
 
 def add_to_group(group: Any, members: Any, *, overwrite: bool = False) -> None:
     """Add a player, or several, to a group."""
+    group = handle(group)
     if not isinstance(group, Group):
         raise AuthorError(f"add_to_group(group, players): expected a group, found {type(group).__name__}")
     state, chosen = _members(group.session, members)
@@ -265,15 +270,16 @@ def add_to_group(group: Any, members: Any, *, overwrite: bool = False) -> None:
 
 
 def _members(session: Any, members: Any) -> tuple[SessionState, list[Player]]:
+    session, members = handle(session), handle(members)
     if not isinstance(session, Session):
         raise AuthorError(f"expected a session as the first argument, found {type(session).__name__}")
     if not isinstance(members, (Player, Iterable)):
         raise AuthorError(
             f"expected a player or a list of players as the second argument, found {type(members).__name__}"
         )
-    chosen = [members] if isinstance(members, Player) else list(members)
+    chosen = [members] if isinstance(members, Player) else list(map(_of, members))
     for member in chosen:
-        _same_session(session._state, _of(member))
+        _same_session(session._state, member)
     if len(set(chosen)) != len(chosen):
         raise AuthorError("a player is named twice among the members of one group")
     return session._state, chosen

@@ -16,13 +16,13 @@ from promptgrimoire.authoring.templates import render
 from promptgrimoire.authoring.translate_tag import language_names
 from promptgrimoire.commands import Rendered
 from promptgrimoire.errors import AuthorError, JournalError
+from promptgrimoire.state.records import Player, Record
 from promptgrimoire.state.values import to_browser
 
 if TYPE_CHECKING:
     from promptgrimoire.authoring.forms import Form
     from promptgrimoire.runtime.host import Host
     from promptgrimoire.runtime.page_forms import Posted
-    from promptgrimoire.state.records import Player
 
 Frame = Callable[[PageSpec, dict[str, Any]], dict[str, Any]]
 Forming = Callable[[], Awaitable["Form"]]
@@ -45,6 +45,14 @@ class Renderings:
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        host.state.context_of = self._context_of
+
+    def _context_of(self, record: Record) -> Any:
+        """`player.context` in Python; None where the player's app defines no Context."""
+        if not isinstance(record, Player):
+            return None
+        app = next((app for app in self._host.study.apps if app.name == record.app), None)
+        return None if app is None or app.context_class is None else app.context_class(record)
 
     async def page(self, player: Player, frame: Frame, patience: float = PATIENCE) -> Rendering:
         """The player's page, as of now; everything that it shows is durable when this returns.

@@ -75,6 +75,10 @@ class Tasks:
     def after(self, seconds: float, handler: Callable[..., Any], arguments: tuple[Any, ...]) -> int:
         return self._host.timers.set(seconds, handler, arguments)
 
+    def now(self) -> float:
+        """Seconds since 1970, by the server's clock."""
+        return self._host.clock.now()
+
     def secret(self, name: str) -> str:
         return self._host.around.secrets.get(name)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from promptgrimoire.state.identifiers import PlayerIdentifier
     from promptgrimoire.state.players import Players
     from promptgrimoire.state.record import Past
     from promptgrimoire.state.records import Group, Groups, Record, Session
@@ -27,6 +28,7 @@ BUILT_IN = frozenset(
         "name",
         "id",
         "label",
+        "pid",
         "member_id",
         "session",
         "group",
@@ -49,6 +51,7 @@ BUILT_IN = frozenset(
         "get",
         "fields",
         "within",
+        "along",
         "history",
         "at",
         "rng",
@@ -77,6 +80,7 @@ class _Declared:
         def get(self, name: str, default: Any = None) -> Any: ...
         def fields(self) -> dict[str, Any]: ...
         def within(self, *, app: str | None = None, round: int | None = None, strict: bool = False) -> Past: ...
+        def along(self, name: str) -> list[tuple[int, Past]]: ...
         async def history(self, field: str) -> list[Any]: ...
         async def at(self, moment: datetime | float | int) -> Past: ...
 
@@ -95,6 +99,8 @@ class PlayerFields(_Declared):
 
         @property
         def id(self) -> int: ...
+        @property
+        def pid(self) -> PlayerIdentifier: ...
         @property
         def member_id(self) -> int | None: ...
         @property

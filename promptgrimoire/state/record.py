@@ -8,11 +8,12 @@ from __future__ import annotations
 import difflib
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from promptgrimoire.errors import ReadOnly, UnknownField
+from promptgrimoire.errors import AuthorError, ReadOnly, UnknownField
 from promptgrimoire.ids import hidden
 from promptgrimoire.state.declared import BUILT_IN, check_declared
 from promptgrimoire.state.observables import adopt, ordered_set
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from promptgrimoire.state.session_state import SessionState
     from promptgrimoire.state.transaction import Transaction
 
+Along = Callable[[str], "list[tuple[int, Past]]"]
 _set = object.__setattr__
 _frozen_encoder = msgspec.json.Encoder()
 
@@ -29,9 +31,10 @@ _frozen_encoder = msgspec.json.Encoder()
 class Past:
     """A record as it was in another round or app, or at another moment. Read-only."""
 
-    def __init__(self, fields: dict[str, Any], about: str) -> None:
+    def __init__(self, fields: dict[str, Any], about: str, along: Along | None = None) -> None:
         _set(self, "_past", fields)
         _set(self, "_about", about)
+        _set(self, "_along", along)
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -47,6 +50,18 @@ class Past:
 
     def fields(self) -> dict[str, Any]:
         return dict(self._past)
+
+    @property
+    def strict(self) -> Past:
+        """The same: what was not written there is missing, with or without it."""
+        return self
+
+    def along(self, name: str) -> list[tuple[int, Past]]:
+        """`player.within(app="market").along("round")`: see Record.along."""
+        if self._along is None:
+            raise AuthorError(f'{self._about} has no rounds; write within(app=…).along("round")')
+        found: list[tuple[int, Past]] = self._along(name)
+        return found
 
 
 class Record(Reference):
@@ -74,6 +89,10 @@ class Record(Reference):
             return self._fields[name]
         except KeyError:
             pass
+        if name == "context":
+            found = self._state.context_of(self)
+            if found is not None:
+                return found
         near = difflib.get_close_matches(name, [*self._fields, *_built_ins(type(self))], 1)
         hint = (
             f"; did you mean '{near[0]}'?"
@@ -120,7 +139,18 @@ class Record(Reference):
                     found[name] = decode(text, self._state.resolve)
                     break
         where = ", ".join(f"{key}={value!r}" for key, value in (("app", app), ("round", round)) if value is not None)
-        return Past(found, f"{self!r} within {where}")
+        return Past(found, f"{self!r} within {where}", partial(self._rounds, app) if round is None else None)
+
+    def along(self, name: str) -> list[tuple[int, Past]]:
+        """`for number, then in player.along("round")`: each round in which something was written, with its fields."""
+        return self._rounds(None, name)
+
+    def _rounds(self, app: str | None, name: str) -> list[tuple[int, Past]]:
+        if name != "round":
+            raise AuthorError(f'along({name!r}): expected along("round")')
+        places = {*self._written.values(), *((app, round) for kept in self._pages.values() for app, round, _ in kept)}
+        rounds = sorted({round for place, round in places if round and _fits((place, round), app, None)})
+        return [(round, self.within(app=app, round=round)) for round in rounds]
 
     async def history(self, field: str) -> list[Any]:
         """All values that a field has had, oldest first: objects with `value, at, app, round, line, cause`."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from promptgrimoire.errors import ReadOnly
 from promptgrimoire.ids import hidden
+from promptgrimoire.state.identifiers import PlayerIdentifier
 from promptgrimoire.state.players import Players
 from promptgrimoire.state.record import Hidden, Past, Record
 from promptgrimoire.state.settings_view import SettingsView
@@ -139,6 +140,11 @@ class Player(Record):
         found = self._about.get("name", self._key)
         assert isinstance(found, str)
         return found
+
+    @property
+    def pid(self) -> PlayerIdentifier:
+        """Session and name, as a value of its own: hashable, and stored as what it says."""
+        return PlayerIdentifier(self._state.id, self.name)
 
     @property
     def label(self) -> Any:

@@ -59,6 +59,7 @@ class SessionState:
         self.rounds: Callable[[Player], tuple[str, list[int], bool]] = lambda player: ("", [], False)
         self.regrouped: Callable[[list[Player]], None] = lambda players: None  # told after the commit
         self.place: Callable[[Player, int], tuple[str, int] | None] = lambda player, position: None
+        self.context_of: Callable[[Record], Any] = lambda record: None  # the app's Context, as player.context
         self.session: Session = self._make(SESSION_KEY)
         self.hidden = self.record(hidden(SESSION_KEY))
 

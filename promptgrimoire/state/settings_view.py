@@ -26,6 +26,15 @@ class SettingsView(dict[str, Any]):
             f"there is no setting {name!r}; " + (f"did you mean {near[0]!r}?" if near else f"there are {there}")
         )
 
+    def __getattr__(self, name: str) -> Any:
+        """`settings.rate`, as templates write it; raises AttributeError, so that hasattr works."""
+        if name in self:
+            return self[name]
+        try:
+            self.__missing__(name)
+        except UnknownSetting as missing:
+            raise AttributeError(str(missing)) from None
+
     def _refuse(self, *_arguments: Any, **_named: Any) -> NoReturn:
         raise ReadOnly(
             "the settings of a session stay as they were when it was made; keep on the session itself what changes"
