@@ -16,6 +16,7 @@ from pathlib import Path
 
 from playwright.async_api import FilePayload, Page, async_playwright
 
+from tests.examples.plays import GAMES
 from tests.examples.stage import CHROMIUM_FLAGS, ROOT, Server
 
 _WIDTH, _GAP = 640, 16
@@ -160,6 +161,20 @@ async def _multilanguage(one: Page, other: Page) -> None:
         await page.get_by_role("spinbutton").fill("5")
 
 
+async def _stroop(one: Page, other: Page) -> None:
+    for page in (one, other):
+        await _next(page)
+        await page.locator("#word:not(:empty)").wait_for()
+    while await other.locator("#word").count():
+        if ink := await other.evaluate("shown === null ? '' : trials[trial].ink"):
+            await other.wait_for_timeout(350 if await other.evaluate("trials[trial].word") == ink else 430)
+            await other.keyboard.press(ink)
+        await other.wait_for_timeout(20)
+    while await one.evaluate("shown === null || trials[trial].word === trials[trial].ink"):
+        await one.keyboard.press(await one.evaluate("trials[trial].ink"))
+        await one.wait_for_timeout(50)
+
+
 PLAYS: dict[str, Callable[[Page, Page], Awaitable[None]]] = {
     "counter": _counter,
     "observed_diary": _diary,
@@ -172,6 +187,7 @@ PLAYS: dict[str, Callable[[Page, Page], Awaitable[None]]] = {
     "quiz": _quiz,
     "upload": _upload,
     "multilanguage": _multilanguage,
+    "stroop": _stroop,
 }
 
 
@@ -181,15 +197,17 @@ async def take(names: list[str]) -> None:
         browser = await play.chromium.launch(executable_path=shutil.which("chromium"), args=list(CHROMIUM_FLAGS))
         for name in names:
             with tempfile.TemporaryDirectory() as folder:
-                server = Server(ROOT / "examples" / name, Path(folder) / "database.sqlite3", players=2)
+                game = GAMES.get(name)
+                count = 2 if game is None else game.players
+                server = Server(ROOT / "examples" / name, Path(folder) / "database.sqlite3", players=count)
                 width = _WIDE.get(name, _WIDTH)
                 context = await browser.new_context(viewport={"width": width, "height": 560}, reduced_motion="reduce")
                 pages = [await context.new_page() for _ in server.players]
                 for page, link in zip(pages, server.players, strict=True):
                     await page.goto(link)
-                await PLAYS[name](*pages)
+                await (PLAYS[name](*pages) if game is None else game.moves(pages))
                 await pages[0].wait_for_timeout(500)
-                await _side_by_side(pages, ROOT / "examples" / name / "screenshot.png", width)
+                await _side_by_side(pages[:2], ROOT / "examples" / name / "screenshot.png", width)
                 await context.close()
                 server.stop()
         await browser.close()
@@ -218,4 +236,4 @@ async def _side_by_side(pages: list[Page], path: Path, width: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(take(sys.argv[1:] or list(PLAYS)))
+    asyncio.run(take(sys.argv[1:] or [*PLAYS, *GAMES]))
