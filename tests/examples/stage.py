@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from playwright.async_api import Page, ViewportSize
+from playwright.async_api import Error, Page, ViewportSize
 from websockets.asyncio.client import ClientConnection, connect
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -159,9 +159,18 @@ async def comes_true(page: Page, expression: str) -> None:
     until = asyncio.get_running_loop().time() + _PATIENCE
     # A page that is being replaced does not know its own names yet: that means "not yet true".
     asked = f"(() => {{ try {{ return {expression} }} catch {{ return false }} }})()"
-    while not await page.evaluate(asked):
+    while not await _holds(page, asked):
         assert asyncio.get_running_loop().time() < until, f"did not come true: {expression}"
         await page.wait_for_timeout(50)
+
+
+async def _holds(page: Page, expression: str) -> bool:
+    try:
+        return bool(await page.evaluate(expression))
+    except Error as problem:
+        if "context was destroyed" in problem.message:  # by the next page, which will be asked
+            return False
+        raise
 
 
 async def looks_right(page: Page, axe: str) -> None:
