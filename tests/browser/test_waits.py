@@ -1,0 +1,99 @@
+"""Wait pages in Chromium: they say who is here, move on by push, and ask the server for nothing meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, Request, expect
+
+from tests.browser.conftest import Visit
+from tests.examples.stage import Server, looks_right
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+NEXT = "#grimoire-button-next"
+QUIET = 7_000  # milliseconds: longer than wait pages elsewhere take between two reloads
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    started = Server(Path(__file__).parent / "waits", tmp_path / "database.sqlite3", 3)
+    yield started
+    log = started.stop()
+    assert "ERROR" not in log, log
+
+
+def requests_of(page: Page) -> list[str]:
+    """Addresses that the page asks for from now on."""
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        asked.append(f"{request.method} {request.url}")
+
+    page.on("request", note)
+    return asked
+
+
+async def test_evidence_28_wait_pages_move_on_by_push_without_polling(
+    server: Server, visit: Visit, axe_source: str
+) -> None:
+    one, two, three = [await visit(link) for link in server.players]
+    await one.click(NEXT)
+    await expect(one.get_by_role("heading", level=1)).to_have_text("Please wait")
+    status = one.get_by_role("status")
+    await expect(status).to_contain_text("1 of 3 participants is here")
+    await expect(status).to_contain_text("You will wait for at most 10 more minutes.")
+    await expect(one.locator(NEXT)).to_have_count(0)
+    await one.wait_for_load_state("networkidle")
+    asked = requests_of(one)
+    await two.click(NEXT)
+    await expect(status).to_contain_text("2 of 3 participants are here")
+    await one.wait_for_timeout(QUIET)
+    assert asked == []
+    await looks_right(one, axe_source)
+    await three.click(NEXT)
+    for page in (one, two, three):
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Play")
+    documents = [line for line in asked if "/p/" in line]
+    assert len(documents) == 1, "one load, of the next page"
+
+    await one.click(NEXT)
+    await expect(one.get_by_role("heading", level=1)).to_have_text("Nearly there")
+    await expect(one.get_by_role("status")).to_contain_text("1 of 3 participants is here")
+    await looks_right(one, axe_source)
+    await two.click(NEXT)
+    await three.click(NEXT)
+    for page in (one, two, three):
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Results")
+        await expect(page.locator("main")).to_contain_text("1")
+
+
+async def test_evidence_28_a_push_that_was_lost_is_made_good_when_the_connection_is_back(
+    server: Server, visit: Visit
+) -> None:
+    one, two, three = [await visit(link) for link in server.players]
+    for page in (one, two):
+        await page.click(NEXT)
+    await expect(one.get_by_role("status")).to_contain_text("2 of 3")
+    await three.wait_for_load_state("networkidle")
+    await one.context.set_offline(True)
+    await three.click(NEXT)
+    await expect(two.get_by_role("heading", level=1)).to_have_text("Play")
+    await one.context.set_offline(False)
+    await expect(one.get_by_role("heading", level=1)).to_have_text("Play")
+
+
+async def test_evidence_28_wait_pages_move_on_also_when_the_server_was_killed_meanwhile(
+    server: Server, visit: Visit
+) -> None:
+    one, two, three = [await visit(link) for link in server.players]
+    for page in (one, two):
+        await page.click(NEXT)
+    await expect(one.get_by_role("status")).to_contain_text("2 of 3")
+    await expect(three.locator(NEXT)).to_be_visible()
+    server.kill_and_restart()
+    await three.click(NEXT)
+    for page in (one, two, three):
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Play", timeout=15_000)
