@@ -7,6 +7,7 @@ waits for nothing. Else the group is there from the hook's first wait on, so tha
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -175,9 +176,9 @@ class Grouping:
             if run.error is None:
                 self._waiting.look(spot)
 
-        self._waiting.start(self._giving_up(run, spec, player), run, ended)
+        self._waiting.start(self._giving_up(run, spot, spec, player), run, ended)
 
-    async def _giving_up(self, run: WaitRun, spec: PageSpec, player: Player) -> None:
+    async def _giving_up(self, run: WaitRun, spot: Spot, spec: PageSpec, player: Player) -> None:
         host, stay = self._host, player._about["stay"]
         arrived = player._about["arrived"]
         hook = spec.hooks.get("missing")
@@ -186,7 +187,11 @@ class Grouping:
         elif hook is not None:
             run.mark = partial(_note, player, stay, "going")
             run.unmark = partial(_note, player, stay, "")
-            result = hook(player, Players())
+            match = _match(player)
+            partners = self._partners(player.id, match, {}) if match is not None else []
+            here = {one.id for one in self._waiting.at(spot)}
+            absent = [host.state.player(id) for id in partners if id not in here]
+            result = hook(player, Players(absent))
             if hook.is_async:
                 await result
             run.mark = None
@@ -201,32 +206,41 @@ class Grouping:
         elif policy != "wait":
             send_away(host, spec, player)
 
-    def progress(self, player: Player, spot: Spot, spec: PageSpec) -> tuple[int, int]:
+    def progress(self, player: Player, spot: Spot, spec: PageSpec, known: dict[Any, Any]) -> tuple[int, int]:
         """(how many of a group are here, of how many)."""
         size: int = spec.settings["group_size"]
         arrived = player._about.get("arrived") or {}
         if arrived.get("stay") != player._about.get("stay"):
             return 1, size
+        if "here" not in known:
+            known["here"] = {one.id: one for one in self._waiting.at(spot) if self._is_free(one)}
+            known["keys"] = Counter(one._about["arrived"].get("key") for one in known["here"].values())
         match = _match(player)
         if match is not None:
-            return self._gathered(player, spot, size, match)
-        key = arrived.get("key")
-        alike = [
-            one for one in self._waiting.at(spot) if self._is_free(one) and one._about["arrived"].get("key") == key
-        ]
-        return max(1, min(len({player.id, *(one.id for one in alike)}), size)), size
+            return self._gathered(player, spot, size, match, known)
+        alike: int = known["keys"][arrived.get("key")] + (player.id not in known["here"])
+        return min(alike, size), size
 
-    def _gathered(self, player: Player, spot: Spot, size: int, match: Match) -> tuple[int, int]:
+    def _gathered(self, player: Player, spot: Spot, size: int, match: Match, known: dict[Any, Any]) -> tuple[int, int]:
         """With a schedule: of the player's group; before it is drawn, of everybody."""
-        here = {one.id for one in self._waiting.at(spot) if self._is_free(one)}
-        for drawn in self._host.state.hidden._fields.get("schedules", {}).get(match.key, ()):
-            for members in drawn["rounds"][match.round - 1]:
-                if player.id in members:
-                    return len(here.intersection(members)), len(members)
-        everybody = self._host.state.everybody
-        coming = [one for one in everybody if one.id not in here and self._waiting.takes_part(one)]
-        total = len(here) + sum(not will_not_come(one._about, spot) for one in coming)
-        return len(here), max(total, size)
+        here = {player.id, *known["here"]}
+        members = self._partners(player.id, match, known)
+        if members:
+            return len(here.intersection(members)), len(members)
+        if "total" not in known:
+            everybody = self._host.state.everybody
+            coming = [one for one in everybody if one.id not in here and self._waiting.takes_part(one)]
+            known["total"] = len(here) + sum(not will_not_come(one._about, spot) for one in coming)
+        return len(here), max(known["total"], size)
+
+    def _partners(self, player: int, match: Match, known: dict[Any, Any]) -> list[int]:
+        """The player's group in this round, as a schedule has it; [] where none has."""
+        if "partners" not in known:
+            drawn = self._host.state.hidden._fields.get("schedules", {}).get(match.key, ())
+            groups = [list(members) for one in drawn for members in one["rounds"][match.round - 1]]
+            known["partners"] = {id: members for members in groups for id in members}
+        found: list[int] = known["partners"].get(player, [])
+        return found
 
 
 def _note(player: Player, stay: int, how: str) -> None:

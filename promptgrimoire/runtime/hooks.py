@@ -147,6 +147,7 @@ class Attendance:
         for player, reason in self.presence.expire(host.clock.now()):
             hooks = partial(self._call, "on_disconnect", player, reason=reason)
             self._changed(_Change(Disconnected(player, reason), player, "on_disconnect", hooks))
+            host.waiting.changed(host.state.player(player))
         self._plan()
 
     def _changed(self, change: _Change) -> None:

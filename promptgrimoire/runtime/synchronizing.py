@@ -7,7 +7,7 @@ waits for nothing. Whoever comes later passes at once.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from promptgrimoire.runtime.host import Host
     from promptgrimoire.runtime.waiting import Waiting
 
+_FEW = 20
 log = logging.getLogger("promptgrimoire.waiting")
 
 
@@ -65,7 +66,7 @@ class Synchronizing:
             elif (company.record._key, company.mark) not in seen:
                 seen.add((company.record._key, company.mark))
                 self._look_at(company, spot, spec)
-        if not self._waiting.at(spot):
+        if not self._waiting.anybody_at(spot):
             self.wide.pop(spot, None)
 
     def _look_at(self, company: Company, spot: Spot, spec: PageSpec) -> None:
@@ -114,7 +115,7 @@ class Synchronizing:
             return Company(session, str(spot), None)
         return None if player.group is None else Company(player.group, str(spot), None)
 
-    def _members(self, company: Company) -> Iterable[Player]:
+    def _members(self, company: Company) -> Sequence[Player]:
         if company.awaited is not None:
             return [self._host.state.player(id) for id in company.awaited]
         if isinstance(company.record, Group):
@@ -122,12 +123,12 @@ class Synchronizing:
         return self._host.state.everybody
 
     def _is_complete(self, company: Company, spot: Spot, spec: PageSpec) -> bool:
-        blocker = self._blockers.pop((spot, company.mark), None)
-        first = [] if blocker is None else [self._host.state.player(blocker)]
-        for player in (*first, *self._members(company)):
-            if not self._has_come(player, company, spot):
-                if company.awaited is None and not isinstance(company.record, Group):
-                    self._blockers[spot, company.mark] = player.id
+        members = self._members(company)
+        start = self._blockers.pop((spot, company.mark), 0)  # who was missed last time is missed again, most likely
+        for index in (*range(start, len(members)), *range(start)):
+            if not self._has_come(members[index], company, spot):
+                if len(members) > _FEW:
+                    self._blockers[spot, company.mark] = index
                 return False
         return True
 
@@ -140,19 +141,27 @@ class Synchronizing:
             return True
         return will_not_come(player._about, spot)
 
-    def company(self, player: Player, spot: Spot, spec: PageSpec) -> tuple[list[Player], list[Player]]:
+    def company(
+        self, player: Player, spot: Spot, spec: PageSpec, known: dict[Any, Any]
+    ) -> tuple[list[Player], list[Player]]:
         """Those for whom the player waits, and the player: (who is here or beyond, who is not)."""
         if (player._about.get("arrived") or {}).get("stay") != player._about.get("stay"):
             return [player], []
         company = self._company(player, spot, spec)
         if company is None:
             return [player], []
+        if company not in known:
+            known[company] = self._company_of(company, player, spot)
+        found: tuple[list[Player], list[Player]] = known[company]
+        return found
+
+    def _company_of(self, company: Company, player: Player, spot: Spot) -> tuple[list[Player], list[Player]]:
         here: list[Player] = []
         absent: list[Player] = []
         for one in self._members(company):
             if company.awaited is None and not isinstance(company.record, Group) and not self._waiting.takes_part(one):
                 continue
-            (here if self._has_come(one, company, spot) else absent).append(one)
+            (here if one is player or self._has_come(one, company, spot) else absent).append(one)
         return here, absent
 
     def _alone(self, player: Player, spot: Spot, spec: PageSpec) -> None:

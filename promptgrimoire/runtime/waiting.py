@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("promptgrimoire.waiting")
 _NEWS = 0.5  # seconds between two texts about who is here
+_PER_SECOND = 500  # so many are told in a second at most
 _MINUTE = 60.0
 EVENT = "!waiting"  # under which wait pages hear of it; authors' events cannot be named so
 
@@ -103,8 +104,11 @@ class Waiting:
             self._settle(player, stay)
 
     def _settle(self, player: Player, stay: int) -> None:
-        """The player is one of those who wait."""
+        """The player is one of those who wait; not before somebody has taken their place."""
         self._forget(player.id)
+        if not player._about["arrived"]["at"]:
+            self._first_comes(player)
+            return
         spot = spot_at(player._about["plan"], player._about["position"])
         self._at[player.id] = spot
         self._here.setdefault(spot, {})[player.id] = stay
@@ -141,6 +145,10 @@ class Waiting:
         found = [state.player(id) for id in self._here.get(spot, ())]
         return in_order(one for one in found if self.spot_of(one) is not None and not one._about.get("held"))
 
+    def anybody_at(self, spot: Spot) -> bool:
+        """Whether somebody is there; perhaps somebody who has been released just now."""
+        return bool(self._here.get(spot))
+
     def spots(self) -> Iterable[Spot]:
         """Wait pages at which somebody is."""
         return list(self._here)
@@ -154,7 +162,7 @@ class Waiting:
     def takes_part(player: Player) -> bool:
         """Whether somebody has taken this place in the session, and is not lost."""
         about = player._about
-        there = about.get("joined") or about.get("position", -1) > 0 or about.get("arrived")
+        there = about.get("joined") or about.get("position", -1) > 0
         return bool(there) and not Waiting.is_lost(player)
 
     # ---------------------------------------------------------------- looking
@@ -173,10 +181,12 @@ class Waiting:
             self._forget(player.id)
             self._tell(spot)
             spot = None
+        arrived = player._about.get("arrived")
+        if arrived and not arrived["at"] and arrived["stay"] == player._about.get("stay"):
+            self._first_comes(player)
         if not self._here:
             return
         if spot is not None:
-            self._first_comes(player, spot)
             self.look(spot, player.id)
         for member in player.group.players if player.group is not None else ():
             other = self._at.get(member.id)
@@ -186,13 +196,14 @@ class Waiting:
             if other in self._here:
                 self.look(other, next(iter(self._here[other])), player.id)
 
-    def _first_comes(self, player: Player, spot: Spot) -> None:
-        """Of a place that nobody had taken when it came to the wait page: somebody has now."""
-        spec = self._host.study.pages.get(spot.key)
-        if player.online and not player._about["arrived"]["at"] and spec is not None:
-            host = self._host
+    def _first_comes(self, player: Player) -> None:
+        """Of a place that nobody had taken when it came to the wait page: perhaps somebody has now."""
+        host, spec = self._host, self._host.flow.page_of(player)
+        if player.online and spec is not None and spec.waits:
             run = Awaited(host, Waited(player.id, player._about["stay"]), host.activity(player, "arrived"))
             host.step(partial(begin_to_wait, host, player, spec), run)
+            if player._about["arrived"]["at"]:
+                self._settle(player, player._about["stay"])
 
     def regrouped(self, players: Iterable[Player]) -> None:
         """These have been put into another group, or out of one."""
@@ -275,12 +286,13 @@ class Waiting:
 
     # ---------------------------------------------------------------- what those who wait are told
 
-    def progress(self, player: Player, spec: PageSpec) -> Progress:
-        """How far it is with what the player waits for."""
-        spot = spot_at(player._about["plan"], player._about["position"])
+    def progress(self, player: Player, spec: PageSpec, known: dict[Any, Any] | None = None) -> Progress:
+        """How far it is with what the player waits for. `known`: of others, for whom it was found at the same time."""
+        known = {} if known is None else known
+        spot = self._at.get(player.id) or spot_at(player._about["plan"], player._about["position"])
         if issubclass(spec.page, GroupCreatingWait):
-            return Progress("matching", *self.grouping.progress(player, spot, spec))
-        here, absent = self.synchronizing.company(player, spot, spec)
+            return Progress("matching", *self.grouping.progress(player, spot, spec, known))
+        here, absent = self.synchronizing.company(player, spot, spec, known)
         kind = "session" if spec.settings.get("synchronize") == "session" else "group"
         return Progress(kind, len(here), len(here) + len(absent))
 
@@ -292,9 +304,11 @@ class Waiting:
         shown |= self._news_for(player, spec, language)
         return {"waiting": shown, "buttons": False, "title": spec.title or shown["title"]}
 
-    def _news_for(self, player: Player, spec: PageSpec, language: Language) -> dict[str, str]:
+    def _news_for(
+        self, player: Player, spec: PageSpec, language: Language, known: dict[Any, Any] | None = None
+    ) -> dict[str, str]:
         """What may change while the player waits: who is here, and how long they wait at most."""
-        progress = self.progress(player, spec)
+        progress = self.progress(player, spec, known)
         arrived = language.ngettext(*WAIT_ARRIVED, progress.here)
         news = {"arrived": _with(arrived, n=progress.here, total=progress.total), "patience": ""}
         if spec.settings.get("if_missing", "wait") != "wait" and player._about.get("arrived"):
@@ -310,13 +324,14 @@ class Waiting:
         found = []
         for spot in self.spots():
             spec = self._host.study.pages.get(spot.key)
+            known: dict[Any, Any] = {}
             for player in self.at(spot) if spec is not None else ():
                 assert spec is not None
                 absent: list[Player] = []
                 if not issubclass(spec.page, GroupCreatingWait):
-                    absent = self.synchronizing.company(player, spot, spec)[1]
+                    absent = self.synchronizing.company(player, spot, spec, known)[1]
                 since = player._about["arrived"]["at"]
-                found.append(Reason(player, str(spot), since, self.progress(player, spec), absent))
+                found.append(Reason(player, str(spot), since, self.progress(player, spec, known), absent))
         return found
 
     def _tell(self, spot: Spot) -> None:
@@ -324,7 +339,8 @@ class Waiting:
         self._news[spot] = None
         if not self._telling and self._here.get(spot):
             self._telling = True
-            self._host.clock.at(self._host.clock.now() + _NEWS, self._tell_all)
+            delay = _NEWS + len(self._here[spot]) / _PER_SECOND
+            self._host.clock.at(self._host.clock.now() + delay, self._tell_all)
 
     def _tell_all(self) -> None:
         self._telling = False
@@ -335,10 +351,11 @@ class Waiting:
         counting = False
         for spot in spots:
             spec = host.study.pages.get(spot.key)
+            known: dict[Any, Any] = {}
             for player in self.at(spot) if spec is not None else ():
                 assert spec is not None
                 before = self._told.get(player.id)
-                news = self._news_for(player, spec, host.study.language_of(player, spec.app))
+                news = self._news_for(player, spec, host.study.language_of(player, spec.app), known)
                 counting = counting or bool(news["patience"])
                 if self._told[player.id] != before:
                     texts.setdefault(self._told[player.id], []).append(player.id)

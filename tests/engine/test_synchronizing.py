@@ -205,6 +205,9 @@ async def test_one_wait_page_in_several_places_and_rounds(serve: Serve, journal:
         players=2,
         journal=journal,
     )
+    for id in (1, 2):
+        assert server.module.ran == []
+        await server.opened(id)
     await settle()
     seen = []
     for step in range(1, 6):
@@ -251,6 +254,26 @@ async def test_a_session_waits_for_those_who_have_taken_their_places(serve: Serv
     await settle()
     assert await pages(server) == "End End End End"
     assert (await server.host()).state.session.times == 1
+
+
+async def test_nobody_has_arrived_where_nobody_has_taken_the_place_yet(serve: Serve, journal: Journal) -> None:
+    """The first page is a wait page: players are there from the beginning, people are not."""
+    server = await serve(
+        waiting(SESSION, kind='synchronize = "session"', order="[Wait, Start, Wait, End]"), players=3, journal=journal
+    )
+    await settle()
+    assert await pages(server) == "Wait Wait Wait"
+    await server.opened(2)
+    await settle()
+    assert await pages(server) == "Wait Start Wait"  # who comes first waits for nobody: nobody else is there
+    await server.restart()
+    await server.opened(1)
+    await settle()
+    assert await pages(server) == "Start Start Wait"
+    for id in (1, 2):
+        await server.submit(id)
+    await settle()
+    assert await pages(server) == "End End Wait"
 
 
 async def test_a_session_does_not_wait_for_who_is_through(serve: Serve) -> None:
