@@ -214,6 +214,8 @@ class Form:
             "errors": self.summary,
             "likert_matrix": self._likert(likert_html.matrix),
             "likert_grid": self._likert(likert_html.grid),
+            "_uproot_errors": list(self._refusals),
+            "_uproot_field_errors": {name: list(field.errors) for name, field in self._fields.items() if field.errors},
         }
 
     def all_fields(self, *names: str) -> Markup:

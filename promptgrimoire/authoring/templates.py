@@ -20,8 +20,9 @@ from jinja2.runtime import Context, StrictUndefined
 from jinja2.utils import missing
 from markupsafe import Markup
 
-from promptgrimoire.authoring import filters, translate_tag
+from promptgrimoire.authoring import chat, filters, translate_tag
 from promptgrimoire.authoring.attribute_json import AttributeJson
+from promptgrimoire.authoring.extras import extras_of, scripts_of
 from promptgrimoire.authoring.markdown import Marks, Values, converter, prepare
 from promptgrimoire.authoring.tasks import get_setting
 from promptgrimoire.authoring.translate_tag import Prose, texts_of_scripts
@@ -40,10 +41,11 @@ OF_FORMS = ("form", "fields", "field", "errors", "likert_matrix", "likert_grid")
 # What a page's context always holds; the rest (assets, page_config, …) is for Base.html.
 ALWAYS = (
     *("player", "session", "group", "page", "app", "C", "appstatic", "projectstatic", "language", "settings"),
-    "timeout",
+    *("timeout", "button_next", "button_back", "_uproot_errors", "_uproot_field_errors"),
     *OF_FORMS,
 )
 _OF_THE_FRAME = ("assets", "page_config", "title", "direction", "waiting", *_SWITCHES)
+_PROJECT_PARTS = ("ProjectHead.html", "ProjectBody.html")  # beside grimoire.toml: in every page
 _OTHER_TEMPLATE = re.compile(r"""\{%-?\s*(?:extends|include)\s+["']([^"']+)["']""")
 _UNDEFINED_NAME = re.compile(r"^'(\w+)' is undefined$")
 
@@ -93,6 +95,7 @@ class PageTemplate:
     file: str
     is_markdown: bool
     script_texts: frozenset[str] = frozenset()  # what its scripts ask `_("…")` for
+    extras: frozenset[str] = frozenset()  # which of the rarely used client files it needs
 
     def render(self, context: Mapping[str, Any]) -> str:
         """The page as HTML. Raises AuthorError with file and line for whatever fails in the template."""
@@ -115,6 +118,9 @@ class Templates:
         loader = jinja2.FileSystemLoader([str(one) for one in self.searched])
         self._html = _environment(loader)
         self._markdown = _environment(loader, finalize=_keep_value, trim_blocks=True, lstrip_blocks=True)
+        parts = tuple(part for part in _PROJECT_PARTS if project.joinpath(part).is_file())
+        self._html.globals["grimoire_parts"] = parts
+        self._scripts = tuple(scripts_of(folder))
         self._to_html = converter()
         self._marks = Marks()
         self._conversions: dict[str, str] = {}  # Markdown with tokens -> HTML with tokens
@@ -140,8 +146,10 @@ class Templates:
         if path is None:
             raise jinja2.TemplateNotFound(name)
         if path.suffix != ".md":
-            texts = frozenset(self._script_texts(name, set()))
-            return PageTemplate(self, self._html.get_template(name), self.shown(path), False, texts)
+            sources = list(self._sources(name, set()))
+            texts = frozenset(text for source in sources for text in texts_of_scripts(source))
+            extras = extras_of([*sources, *self._scripts])
+            return PageTemplate(self, self._html.get_template(name), self.shown(path), False, texts, extras)
         return self._compiled(path.read_text("utf-8"), name, path)
 
     def parsed(self, source: str, suffix: str) -> nodes.Template:
@@ -163,18 +171,19 @@ class Templates:
         environment = self._markdown
         code = environment.compile(prepare(source), name, str(path))
         template = jinja2.Template.from_code(environment, code, environment.make_globals(None))
-        return PageTemplate(self, template, self.shown(path), True, frozenset(texts_of_scripts(source)))
+        texts, extras = frozenset(texts_of_scripts(source)), extras_of([source, *self._scripts])
+        return PageTemplate(self, template, self.shown(path), True, texts, extras)
 
-    def _script_texts(self, name: str, seen: set[str]) -> Iterator[str]:
-        """Those of a template, of what it extends and of what it includes."""
+    def _sources(self, name: str, seen: set[str]) -> Iterator[str]:
+        """Of a template, of what it extends and of what it includes."""
         path = self.path_of(name)
         if path is None or name in seen:
             return
         seen.add(name)
         source = path.read_text("utf-8")
-        yield from texts_of_scripts(source)
+        yield source
         for other in _OTHER_TEMPLATE.findall(source):
-            yield from self._script_texts(other, seen)
+            yield from self._sources(other, seen)
 
     # ---------------------------------------------------------------- checking
 
@@ -333,7 +342,7 @@ def _environment(loader: jinja2.BaseLoader, **options: Any) -> jinja2.Environmen
     filters.install(environment)
     translate_tag.install(environment)
     environment.globals |= {builtin.__name__: builtin for builtin in _BUILTINS}
-    environment.globals |= {"safe": Markup, "get_setting": get_setting}
+    environment.globals |= {"safe": Markup, "get_setting": get_setting, "chat": chat.shown, "grimoire_parts": ()}
     environment.globals.pop("lipsum", None)
     return environment
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from promptgrimoire.authoring.page_buttons import PageButtons
 from promptgrimoire.authoring.pages import PageSpec
+from promptgrimoire.authoring.shown_app import ShownApp
 from promptgrimoire.authoring.templates import render
 from promptgrimoire.authoring.translate_tag import language_names
 from promptgrimoire.commands import Rendered
@@ -147,6 +149,7 @@ class Renderings:
             "texts": language.client,
             "words": language.known(spec.template.script_texts) if spec.template is not None else {},
         }
+        buttons = PageButtons(language.says, bool(config["back"]))
         shown: Any = player if app.context_class is None else _WithContext(player, app.context_class(player))
         context = {
             **form.context(),
@@ -155,13 +158,16 @@ class Renderings:
             "session": player.session,
             "group": player.group,
             "page": spec.page,
-            "app": app.name,
+            "app": ShownApp(app.name, app.module),
             "C": app.constants,
             "settings": player.session.settings,
             "title": spec.title,
             "timeout": None if deadline is None else max(0.0, deadline - now),
             **language_names(language),
             **(host.waiting.context(player, spec, language) if spec.waits else {}),
+            "grimoire_buttons": buttons,
+            "button_next": buttons.next,
+            "button_back": buttons.back,
             **names,
         }
         return render(spec, context)

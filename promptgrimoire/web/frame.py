@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
+from promptgrimoire.authoring.extras import BEHAVIOURS, NAMES
 from promptgrimoire.authoring.pages import PageSpec
 from promptgrimoire.settings import Limits
 from promptgrimoire.web.assets import Assets
@@ -14,6 +16,10 @@ _MAIN = "grimoire/main.js"
 _EARLY = "grimoire/early.js"
 _FORMS = "forms/forms.js"
 _WAIT = "wait/wait.js"
+# What pages load that mention it (see authoring.extras): scripts, styles.
+_EXTRAS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {NAMES: ("uproot/names.js", ""), BEHAVIOURS: ("uproot/behaviours.js", "uproot/behaviours.css")}
+)
 _TIMEOUT = 60.0  # seconds until the client gives up a call, unless a live method of the page may take longer
 _FOR_EVER = 86_400.0  # for methods that have no deadline
 
@@ -38,9 +44,13 @@ def page_frame(assets: Assets, limits: Limits | None = None) -> Callable[[PageSp
     most = (limits or Limits()).frame
 
     def frame(spec: PageSpec, config: dict[str, Any]) -> dict[str, Any]:
+        extras = sorted(spec.template.extras) if spec.template is not None else ()
+        files = [file for extra in extras for file in _EXTRAS[extra] if file]
         return {
             "assets": shared,
-            "page_config": {**config, "limit": most, "timeout": _patience(spec)},
+            "extra_scripts": [assets.url(file) for file in files if file.endswith(".js")],
+            "extra_styles": [assets.url(file) for file in files if file.endswith(".css")],
+            "page_config": {**config, "page": spec.key, "limit": most, "timeout": _patience(spec)},
             "appstatic": lambda path: f"/app-static/{spec.app}/{path}",
             "projectstatic": lambda path: f"/app-static/{spec.app}/{path}",
         }
