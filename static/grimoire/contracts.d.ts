@@ -216,6 +216,8 @@ interface Submission {
   press(): void;
   /** Everything can be pressed again. */
   release(): void;
+  /** Runs it now; while a submission is under way, when that has ended and the document is still here. */
+  after(run: () => void): void;
 }
 
 /** What a submission needs of the rest. */

@@ -80,9 +80,9 @@ const client = makeClient(
       lose();
       run("disconnect");
     },
-    resync: () => (handlers.resync?.length ? run("resync") : reload()),
+    resync: () => (handlers.resync?.length ? run("resync") : submission.after(reload)),
     go({ to, url = "" }) {
-      if (to === "reload") return reload();
+      if (to === "reload") return submission.after(reload);
       const goal = new URL(url, location.href);
       if (!/^https?:$/.test(goal.protocol)) throw new Error("Not a web address: " + url);
       leaving();

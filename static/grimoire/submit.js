@@ -4,15 +4,17 @@ const CALLS_LIMIT = 10_000;
 const SOCKET_LIMIT = 3_000;
 const PROBE_LIMIT = 5_000;
 const PAGE_LIMIT = 30_000; // then the button can be pressed again
+const FILE_LIMIT = 3600_000; // where a press would cancel a slow upload
 
 /** @type {(form: Element | Document, name: string) => HTMLInputElement | null} */
 const hidden = (form, name) => form.querySelector(`input[type=hidden][name="${name}"]`);
 
-/** @type {(form: HTMLFormElement, name: string, value: string) => void} */
-const put = (form, name, value) => {
-  const input = hidden(form, name) ?? document.createElement("input");
-  Object.assign(input, { type: "hidden", name, value });
-  form.append(input);
+const create = () => document.createElement("input");
+
+/** @type {(form: HTMLFormElement, name: string, value: string, input?: HTMLInputElement) => HTMLInputElement} */
+const put = (form, name, value, input = hidden(form, name) ?? create()) => {
+  form.append(Object.assign(input, { type: "hidden", name, value }));
+  return input;
 };
 
 /** Whether it comes true in time. @type {(condition: () => boolean, limit: number) => Promise<boolean>} */
@@ -43,11 +45,15 @@ export const watchSubmission = (way) => {
   let timer = 0;
   /** What the pressed button says. @type {HTMLInputElement | undefined} */
   let pressed;
+  /** What would cancel the submission waits. @type {(() => void) | undefined} */
+  let next;
 
   const release = () => {
     clearTimeout(timer);
     button?.removeAttribute("aria-busy");
     form = button = undefined;
+    next?.();
+    next = undefined;
   };
 
   /** @type {(chosen: HTMLFormElement, submitter: HTMLElement | null) => Promise<void>} */
@@ -68,17 +74,13 @@ export const watchSubmission = (way) => {
     const calls = way.carried();
     if (calls.length) put(chosen, "_calls", JSON.stringify(calls));
     else hidden(chosen, "_calls")?.remove();
-    pressed?.remove(); // of a submission that came to nothing: Back must not be pressed along with Next
-    pressed = undefined;
+    pressed?.remove(); // else Back would be pressed along with Next
     const name = submitter?.getAttribute("name");
-    if (name) {
-      pressed = document.createElement("input");
-      Object.assign(pressed, { type: "hidden", name, value: submitter?.getAttribute("value") ?? "" });
-      chosen.append(pressed);
-    }
+    pressed = name ? put(chosen, name, submitter?.getAttribute("value") ?? "", create()) : undefined;
 
-    way.leaving(PAGE_LIMIT);
-    timer = setTimeout(release, PAGE_LIMIT);
+    const limit = chosen.querySelector("[type=file]") ? FILE_LIMIT : PAGE_LIMIT;
+    way.leaving(limit);
+    timer = setTimeout(release, limit);
     HTMLFormElement.prototype.submit.call(chosen); // an input may be called "submit"
   };
 
@@ -89,9 +91,12 @@ export const watchSubmission = (way) => {
     event.preventDefault();
     submit(chosen, event.submitter);
   });
+  // Stopped by the participant; later, since the same would stop what waits.
+  /** @type {any} */ (window).navigation?.addEventListener("navigateerror", () => setTimeout(release));
 
   return {
     release,
+    after: (run) => void (form ? (next = run) : run()),
     press() {
       const next = nextButton();
       const form = next?.form ?? hidden(document, "_submission")?.form;

@@ -45,6 +45,7 @@ class Scripted:
         self.deaf = False  # hears nothing on present connections, refuses new ones
         self.extra: dict[str, Any] = {}
         self.post_delay = 0.0
+        self.post_status = 303  # 204: the browser stays where it is
         self.url = ""
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None
@@ -118,7 +119,7 @@ class Scripted:
         self.posts.append({name: str(value) for name, value in (await request.form()).items()})
         self.order.append("post")
         await asyncio.sleep(self.post_delay)
-        return RedirectResponse("/p/token/", 303)
+        return RedirectResponse("/p/token/", 303) if self.post_status == 303 else Response(status_code=self.post_status)
 
     async def _live(self, websocket: WebSocket) -> None:
         if self.deaf:

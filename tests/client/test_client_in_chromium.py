@@ -221,6 +221,77 @@ async def test_next_works_without_javascript(browser: Browser, server: Scripted)
     assert server.posts == [{"_stay": "7", "_submission": "", "answer": "42"}]
 
 
+async def test_a_reload_waits_for_the_submission_that_is_under_way(page: Page, server: Scripted) -> None:
+    """The submission moves the player, and who is moved is told to reload: that cancelled the submission's own answer."""
+    requests: list[str] = []
+    failed: list[str | None] = []
+    page.on("request", lambda request: requests.append(request.method) if request.is_navigation_request() else None)
+    page.on("requestfailed", lambda request: failed.append(request.failure))
+    server.post_delay = 0.5
+    await page.evaluate("document.getElementById('grimoire-button-next').click()")
+    await server.until(lambda: server.posts)
+    await server.frame(101, {"type": "go", "to": "reload"})
+    await server.until(lambda: len(server.hellos) == 2)
+    assert requests == ["POST", "GET"], "the submission, and where its answer led"
+    assert failed == []
+
+
+async def test_a_reload_waits_for_the_calls_of_a_submission_too(page: Page, server: Scripted) -> None:
+    await page.evaluate("void grimoire.invoke('last', 1); grimoire.submit()")
+    await server.until(lambda: "last" in server.order)
+    await server.frame(101, {"type": "go", "to": "reload"})
+    await asyncio.sleep(0.3)
+    assert len(server.hellos) == 1
+    await server.answer(server.calls[-1], None)
+    await server.until(lambda: len(server.hellos) == 2)
+    assert server.order[1:3] == ["last", "post"]
+
+
+@pytest.mark.parametrize("resync", [False, True])
+async def test_a_reload_happens_when_the_submission_was_stopped(page: Page, server: Scripted, resync: bool) -> None:
+    server.post_delay = 3.0
+    await page.evaluate("document.getElementById('grimoire-button-next').click(); setTimeout(() => stop(), 1000)")
+    await server.until(lambda: server.posts)
+    go: dict[str, Any] = {"type": "go", "to": "reload"}
+    welcome = {"type": "welcome", "version": 1, "clock": 1.0, "seq": 500, "ping": 20.0, "resync": True}
+    await server.frame(0 if resync else 101, welcome if resync else go)
+    await asyncio.sleep(0.3)
+    assert len(server.hellos) == 1
+    await server.until(lambda: len(server.hellos) == 2, 2.5)
+
+
+async def test_what_was_stopped_can_be_pressed_again(page: Page, server: Scripted) -> None:
+    server.post_delay = 5.0
+    await page.evaluate("document.getElementById('grimoire-button-next').click(); setTimeout(() => stop(), 500)")
+    await server.until(lambda: server.posts)
+    server.post_delay = 0
+    await page.wait_for_selector("#grimoire-button-next:not([aria-busy])", timeout=3000)
+    await page.click("#grimoire-button-next")
+    await server.until(lambda: len(server.hellos) == 2)
+    assert server.posts[0]["_submission"] == server.posts[1]["_submission"]
+
+
+@pytest.mark.parametrize("files", [False, True])
+async def test_an_upload_may_take_long(browser: Browser, server: Scripted, files: bool) -> None:
+    """Next is free again after half a minute, but not while files may be on their way: a press would cancel them."""
+    server.post_status = 204
+    page = await browser.new_page()
+    await page.clock.install()
+    await page.goto(server.url)
+    await server.until(lambda: server.calls)
+    if files:
+        await page.evaluate("document.querySelector('main').insertAdjacentHTML('beforeend', '<input type=file name=f>')")
+    await page.evaluate("I('grimoire-button-next').click()")
+    for _ in range(20):
+        await page.clock.run_for(100)
+    await server.until(lambda: server.posts)
+    await page.clock.run_for(25_000)
+    assert await page.get_attribute("#grimoire-button-next", "aria-busy") == "true"
+    await page.clock.run_for(10_000)
+    assert await page.get_attribute("#grimoire-button-next", "aria-busy") == ("true" if files else None)
+    await page.close()
+
+
 async def test_leaving_does_not_flash_the_notice(page: Page, server: Scripted) -> None:
     server.post_delay = 6.0
     # Not page.click: it would wait for the answer.
