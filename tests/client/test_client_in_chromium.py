@@ -222,7 +222,7 @@ async def test_next_works_without_javascript(browser: Browser, server: Scripted)
 
 
 async def test_a_reload_waits_for_the_submission_that_is_under_way(page: Page, server: Scripted) -> None:
-    """The submission moves the player, and who is moved is told to reload: that cancelled the submission's own answer."""
+    """Whoever is moved is told to reload: that cancelled the answer to the submission that moved them."""
     requests: list[str] = []
     failed: list[str | None] = []
     page.on("request", lambda request: requests.append(request.method) if request.is_navigation_request() else None)
@@ -280,7 +280,9 @@ async def test_an_upload_may_take_long(browser: Browser, server: Scripted, files
     await page.goto(server.url)
     await server.until(lambda: server.calls)
     if files:
-        await page.evaluate("document.querySelector('main').insertAdjacentHTML('beforeend', '<input type=file name=f>')")
+        await page.evaluate(
+            "document.querySelector('main').insertAdjacentHTML('beforeend', '<input type=file name=f>')"
+        )
     await page.evaluate("I('grimoire-button-next').click()")
     for _ in range(20):
         await page.clock.run_for(100)
