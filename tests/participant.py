@@ -45,7 +45,11 @@ class Participant:
         self.texts: list[str] = []  # of show_message
         self.sent_to = ""  # where `redirect` has sent this browser
         self._params = {**({"label": label} if label else {}), **params}
-        self._http = httpx.AsyncClient(trust_env=False, verify=False, follow_redirects=True, timeout=patience)
+        # A server may close what is idle; a browser would send again, this one keeps no connection that long.
+        brief = httpx.Limits(keepalive_expiry=1)
+        self._http = httpx.AsyncClient(
+            trust_env=False, verify=False, follow_redirects=True, timeout=patience, limits=brief
+        )
         self._tab = Tab()
         self._line: Stranger | None = None
         self._events: list[Event] = []  # of the present document, that nobody has asked for
@@ -93,6 +97,13 @@ class Participant:
     async def back(self, **answers: Any) -> Shown:
         """Press Back."""
         return await self._press("_back", answers)
+
+    async def time_out(self, **answers: Any) -> Shown:
+        """What a browser does by itself when the time of its page is over: posts what is filled in."""
+        page = self.page
+        posted = {**page.answers(answers), "_submission": [secrets.token_hex(8)], "_timed_out": ["1"]}
+        await self._leave()
+        return await self._show(await self._http.post(self.link, data=posted))
 
     async def post(self, data: Mapping[str, Any], files: Mapping[str, File] | None = None) -> Shown:
         """Post something, whatever the page asks; `_stay` and `_submission` go along unless they are given."""

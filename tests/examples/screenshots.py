@@ -175,6 +175,30 @@ async def _stroop(one: Page, other: Page) -> None:
         await one.wait_for_timeout(50)
 
 
+async def _real_effort(one: Page, other: Page) -> None:
+    for page, answers in ((other, 9), (one, 4)):
+        await _next(page)
+        for count in range(answers):
+            total = sum(map(int, (await page.locator("#task").inner_text()).split(" + ")))
+            await page.get_by_label("The sum").fill(str(total - (count == 2)))
+            await page.get_by_label("The sum").press("Enter")
+            await page.get_by_text(f"Correct so far: {count + 1 - (count >= 2)}").wait_for()
+            await page.wait_for_timeout(100)
+    await other.get_by_text("Time is up").wait_for(timeout=90_000)
+    await one.reload()
+
+
+async def _timeouts(one: Page, other: Page) -> None:
+    for page in (one, other):
+        await _next(page, "Your decision")
+    if await one.get_by_text("0:1").count() or await one.get_by_text("0:0").count():
+        one, other = other, one
+    await other.get_by_label("What went through").wait_for(timeout=90_000)
+    await _next(other, "Thank you")
+    await one.get_by_label("How much").fill("4")
+    await one.get_by_role("radio", name="Yes").check()
+
+
 PLAYS: dict[str, Callable[[Page, Page], Awaitable[None]]] = {
     "counter": _counter,
     "observed_diary": _diary,
@@ -188,6 +212,8 @@ PLAYS: dict[str, Callable[[Page, Page], Awaitable[None]]] = {
     "upload": _upload,
     "multilanguage": _multilanguage,
     "stroop": _stroop,
+    "real_effort": _real_effort,
+    "timeouts": _timeouts,
 }
 
 

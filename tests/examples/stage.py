@@ -10,6 +10,7 @@ import html
 import json
 import re
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -192,3 +193,11 @@ async def looks_right(page: Page, axe: str) -> None:
     await page.emulate_media(color_scheme="light")
     if before is not None:
         await page.set_viewport_size(before)
+
+
+def with_settings(folder: Path, example: str, **settings: float) -> Path:
+    """A project in `folder` whose one config is the example with these settings."""
+    shutil.copytree(ROOT / "examples" / example, folder / example)
+    table = ", ".join(f"{name} = {value}" for name, value in settings.items())
+    (folder / "grimoire.toml").write_text(f'[configs.quick]\napps = ["{example}"]\nsettings = {{ {table} }}\n')
+    return folder
