@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from promptgrimoire.authoring.countdown import countdown
 from promptgrimoire.authoring.page_buttons import PageButtons
 from promptgrimoire.authoring.pages import PageSpec
 from promptgrimoire.authoring.shown_app import ShownApp
@@ -143,6 +144,7 @@ class Renderings:
             "live": f"/p/{about['token']}/live",
             "clock": now,
             "deadline": deadline,
+            "countdown": None if deadline is None else countdown(language, deadline - now, spec.waits),
             "vars": msgspec.json.decode(to_browser(variables)),
             "tabs": spec.tabs,
             "back": bool(spec.settings.get("allow_back")) and len(about.get("trail", ())) > 1,

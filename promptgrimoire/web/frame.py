@@ -16,6 +16,8 @@ _MAIN = "grimoire/main.js"
 _EARLY = "grimoire/early.js"
 _FORMS = "forms/forms.js"
 _WAIT = "wait/wait.js"
+_TIMES = "times/times.js"
+_COUNTDOWN = "countdown/countdown.js"
 # What pages load that mention it (see authoring.extras): scripts, styles.
 _EXTRAS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {NAMES: ("uproot/names.js", ""), BEHAVIOURS: ("uproot/behaviours.js", "uproot/behaviours.css")}
@@ -36,6 +38,8 @@ class PageAssets:
         self.early = assets.text(_EARLY)
         self.forms = assets.url(_FORMS)  # on pages with fields
         self.wait = assets.url(_WAIT)  # on wait pages
+        self.times = assets.url(_TIMES)  # on pages that are posted
+        self.countdown = assets.url(_COUNTDOWN)  # on pages with a time limit
 
 
 def page_frame(assets: Assets, limits: Limits | None = None) -> Callable[[PageSpec, dict[str, Any]], dict[str, Any]]:

@@ -20,7 +20,7 @@ export const connect = (url, here, listener) => {
   let heard = 0;
   let again = false;
   let ping = 0;
-  let offset = NaN; // the server's clock minus ours, milliseconds
+  let { offset } = here;
   let quickest = Infinity; // round trip
   let timer = 0;
   let pongTimer = 0;
@@ -148,6 +148,6 @@ export const connect = (url, here, listener) => {
     },
     wake,
     send,
-    clock: () => (Number.isNaN(offset) ? here.wall() : now() + offset) / 1000,
+    clock: () => (now() + offset) / 1000,
   };
 };

@@ -9,6 +9,8 @@ interface Surroundings {
   now(): number;
   /** Since 1970, by the participant's clock. */
   wall(): number;
+  /** The server's clock minus `now`, as well as it is known before the first welcome. */
+  offset: number;
   setTimeout(run: () => void, delay: number): any;
   clearTimeout(timer: any): void;
   /** Uniform in [0, 1). */
@@ -109,7 +111,7 @@ interface Connection {
   wake(): void;
   /** Whether it went out; that promises nothing about arrival. */
   send(text: string): boolean;
-  /** The server's time, in seconds since 1970; the participant's until the server has told. */
+  /** The server's time, in seconds since 1970, whatever the participant's clock says. */
   clock(): number;
 }
 
@@ -262,6 +264,8 @@ type Queued = [name: "invoke" | "send" | "submit", args: any[], resolve: (value:
 interface Early {
   page: Wire.Page;
   texts: Record<string, string>;
+  /** The server's clock minus `performance.now()`, in milliseconds, as well as the page itself tells it. */
+  offset: number;
   /** By what they wait for: "ready", "reconnect", "disconnect", "resync", "event NAME". */
   handlers: Record<string, Function[]>;
   /** What was asked for before the modules were there. */

@@ -8,6 +8,7 @@
   const handlers = {};
   /** @type {Early["queue"]} */
   const queue = [];
+  const offset = page.clock * 1000 - performance.now(); // the page has just come
   let ready = false;
 
   /** @type {Early["run"]} */
@@ -44,7 +45,7 @@
     invoke: later("invoke"),
     send: later("send"),
     submit: later("submit"),
-    clock: () => Date.now() / 1000,
+    clock: () => (performance.now() + offset) / 1000,
     on: (name, handler) => add("event " + name, handler),
     onCustomEvent: (name, handler) =>
       window.grimoire.on(name, (data, meta) => handler(new CustomEvent(name, { detail: { data, ...meta } }))),
@@ -57,7 +58,7 @@
     onResync: (handler) => add("resync", handler),
     I: (id) => document.getElementById(id),
     _: (text, /** @type {any} */ values = {}) => String(words[text] ?? text).replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place),
-    early: { page, texts, handlers, queue, run },
+    early: { page, texts, handlers, queue, run, offset },
   };
   window.I ||= window.grimoire.I;
   window._ ||= window.grimoire._;

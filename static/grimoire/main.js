@@ -12,7 +12,7 @@ const IDLE = 60_000;
 const SIGNS = ["pointerdown", "pointermove", "keydown", "scroll"];
 
 const { grimoire } = window;
-const { page, texts, queue, run, handlers } = grimoire.early;
+const { page, texts, queue, run, handlers, offset } = grimoire.early;
 const { show, hide } = makeNotice();
 const warn = (/** @type {string} */ key, text = texts[key], label = "", press = () => {}) =>
   show(key, text, { warning: true, label, press });
@@ -55,6 +55,7 @@ const client = makeClient(
     WebSocket,
     now: () => performance.now(),
     wall: Date.now,
+    offset,
     setTimeout: (run, delay) => setTimeout(run, delay),
     clearTimeout: (timer) => clearTimeout(timer),
     random: Math.random,

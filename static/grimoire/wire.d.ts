@@ -92,6 +92,12 @@ declare namespace Wire {
     stay: number;
     base: number;
     live: string;
+    /** When the page was made, by the server's clock: seconds since 1970. */
+    clock: number;
+    /** When the time of the page is over; null where it has no limit. */
+    deadline?: number | null;
+    /** What is said of that: by `moments`, seconds before the end; null where the page has no limit. */
+    countdown?: { start: string; up: string; moments: Record<string, string> } | null;
     vars?: Record<string, Json>;
     texts?: Record<string, string>;
     /** Translations of what the page's own scripts say. */

@@ -88,6 +88,7 @@ export class Browser {
       },
       now: clock.now,
       wall: () => 1_700_000_000_000 + clock.time,
+      offset: 1_700_000_000_000,
       setTimeout: clock.setTimeout,
       clearTimeout: clock.clearTimeout,
       random: () => this.jitter,

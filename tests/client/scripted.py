@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -103,6 +104,7 @@ class Scripted:
             "stay": self.stay,
             "base": self.base,
             "live": "/p/token/live",
+            "clock": time.time(),
             "vars": {"price": 3.5},
             "texts": TEXTS,
             "tabs": "allow",

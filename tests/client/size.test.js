@@ -25,3 +25,13 @@ test("evidence 48: what pages with fields load beside it takes at most 1.5 kB, g
   const size = packed("../../static/forms/", ".js");
   assert.ok(size <= 1_500, `${size} bytes`);
 });
+
+test("evidence 48: what pages with a time limit load beside it takes at most 1.6 kB, gzipped", () => {
+  const size = packed("../../static/countdown/", ".js");
+  assert.ok(size <= 1_600, `${size} bytes`);
+});
+
+test("evidence 48: what notes the time on a page takes at most 0.4 kB, gzipped", () => {
+  const size = packed("../../static/times/", ".js");
+  assert.ok(size <= 400, `${size} bytes`);
+});
