@@ -7,14 +7,14 @@ waits for nothing. Whoever comes later passes at once.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from promptgrimoire.errors import AuthorError
 from promptgrimoire.ids import hidden
-from promptgrimoire.runtime.arriving import WaitRun, release, send_away
-from promptgrimoire.runtime.spots import Spot, in_order, will_not_come
+from promptgrimoire.runtime.arriving import WaitRun, awaited, release, send_away
+from promptgrimoire.runtime.spots import Spot, in_order, spot_at, will_not_come
 from promptgrimoire.state.records import Group, Player, Players, Record
 
 if TYPE_CHECKING:
@@ -47,6 +47,17 @@ class Synchronizing:
         self._blockers: dict[tuple[Spot, str], int] = {}  # whom a company waited for when it was last looked at
         self._warned: set[Spot] = set()
 
+    async def may_proceed(self, player: Player, spec: PageSpec) -> bool:
+        """Whether the player, who gets to this page now, would have to wait for nobody."""
+        named = await awaited(player, spec)
+        spot = spot_at(player._about["plan"], player.show_page)
+        by_session = spec.settings.get("synchronize") == "session"
+        record = self._host.state.session if by_session else player.group or player
+        company = Company(record, str(spot), None if named is None else tuple(named))
+        if company.awaited is None and isinstance(record, Player):
+            return False  # in no group: nobody ever comes
+        return all(one is player or self._has_come(one, company, spot) for one in self._members(company))
+
     # ---------------------------------------------------------------- looking
 
     def look(self, spot: Spot, spec: PageSpec, players: Iterable[int]) -> None:
@@ -74,33 +85,33 @@ class Synchronizing:
         if key in self._waiting.running:
             return
         waits = self._host.state.record(hidden(company.record._key))._fields.get("waits") or {}
+        missed = waits.get(_missing(company)) == "over"
         if waits.get(company.mark):
             if waits[company.mark] == "going":
                 log.warning("all_here of %s was interrupted when the server stopped; it counts as run", spec.key)
             self._release(company, spot, spec, hook=False)
+        elif missed and spec.settings.get("if_missing", "wait") != "wait":
+            self._follow(company, spot, spec)
         elif self._is_complete(company, spot, spec):
             self._release(company, spot, spec, hook=True)
-        else:
-            self._look_at_patience(company, spot, spec, waits)
-
-    def _look_at_patience(self, company: Company, spot: Spot, spec: PageSpec, waits: Mapping[str, str]) -> None:
-        players = self._waiting_in(company, spot, spec)
-        impatient = [player for player in players if player._about["arrived"].get("impatient")]
-        policy = spec.settings.get("if_missing", "wait")
-        if not impatient:
-            return
-        if waits.get(_missing(company)) != "over":
+        elif not missed and any(
+            one._about["arrived"].get("impatient") for one in self._waiting_in(company, spot, spec)
+        ):
             self._give_up(company, spot, spec)
-        elif policy in ("proceed", "dissolve"):
+
+    def _follow(self, company: Company, spot: Spot, spec: PageSpec) -> None:
+        """Do what `if_missing` says, also with those who come when the others are gone."""
+        if isinstance(spec.settings["if_missing"], str):
             self._release(company, spot, spec, hook=True)
-        elif policy != "wait":  # they came when the others had been sent away
-            run = WaitRun(self._host, company.record, f"{spec.key}.missing", impatient)
+            return
+        players = self._waiting_in(company, spot, spec)
 
-            def sending() -> None:
-                for player in impatient:
-                    send_away(self._host, spec, player)
+        def sending() -> None:
+            for player in players:
+                send_away(self._host, spec, player)
 
-            self._host.step(sending, run)
+        if players:
+            self._host.step(sending, WaitRun(self._host, company.record, f"{spec.key}.missing", players))
 
     def _company(self, player: Player, spot: Spot, spec: PageSpec) -> Company | None:
         """With whom the player waits; None where they are in no group."""
@@ -264,9 +275,6 @@ class Synchronizing:
                 if player.group is group:
                     host.state.writing().assign(host.flow.private(player.id), "left_group", group.id)
             host.state.set_members(group, [player for player in group.players if player not in absent])
-        elif policy not in ("wait", "proceed", "dissolve"):
-            for player in self._waiting_in(company, spot, spec):
-                send_away(host, spec, player)
 
     def _mark(self, company: Company, how: str, mark: str = "") -> None:
         """How far all_here (or `missing`) is; "" where it is to run again."""
