@@ -34,7 +34,7 @@ class Start:
             return self._pages.answer(
                 request,
                 "error.html",
-                title="Welcome",
+                heading="Welcome",
                 text="To take part in a study, please use the link that you were given.",
                 reference="",
                 retry=0,

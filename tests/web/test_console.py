@@ -43,7 +43,10 @@ async def test_sessions_are_started_only_from_the_start_page(client: httpx.Async
 async def test_production_shows_no_list(client: httpx.AsyncClient, gateway: FakeGateway) -> None:
     key = re.findall(r'name="key" value="(\w+)"', (await client.get("/")).text)[0]
     gateway.development = False
-    assert "counter" not in (await client.get("/")).text
+    answer = await client.get("/")
+    assert answer.status_code == 200
+    assert "<h1>Welcome</h1>" in answer.text
+    assert "counter" not in answer.text
     assert (await client.post("/start/counter", data={"key": key})).status_code == 404
 
 
