@@ -13,3 +13,8 @@ interface ParentNode {
   querySelector(selectors: string): any;
   querySelectorAll(selectors: string): any[];
 }
+
+/** How a slider's number is written: `window.priceFormatter = (value) => …` for the field `price`. */
+interface Window {
+  [formatter: `${string}Formatter`]: (value: number) => string;
+}
