@@ -134,6 +134,8 @@ def _values(page: type[Page], settings: Mapping[str, Any]) -> Iterator[tuple[str
             )
         elif name == "if_missing" and value == "dissolve" and issubclass(page, GroupCreatingWait):
             yield name, 'here is no group yet that could be dissolved; write "proceed" (alone), or name a page'
+        elif name == "if_missing" and value == "dissolve" and settings.get("synchronize") == "session":
+            yield name, 'nobody can be put out of a session; write "proceed", or name a page'
 
 
 def _is_policy(value: Any) -> bool:

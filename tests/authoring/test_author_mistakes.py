@@ -228,6 +228,12 @@ MISTAKES = {
         "game/__init__.py:5",
         ("Start.if_missing: here is no group yet", 'write "proceed"'),
     ),
+    "dissolving a session": Mistake(
+        f'{STAR}class Start(SynchronizingWait):\n    synchronize = "session"\n    patience = 60\n'
+        f'    if_missing = "dissolve"\n{ORDER}',
+        "game/__init__.py:5",
+        ("Start.if_missing: nobody can be put out of a session", 'write "proceed"'),
+    ),
     "unknown synchronize": Mistake(
         f'{STAR}class Start(SynchronizingWait):\n    synchronize = "sesion"\n{ORDER}',
         "game/__init__.py:3",

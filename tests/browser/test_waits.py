@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,16 @@ def server(tmp_path: Path) -> Iterator[Server]:
     assert "ERROR" not in log, log
 
 
+@pytest.fixture
+def server_that_crashes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    crash = tmp_path / "crash"
+    crash.touch()
+    monkeypatch.setenv("WAITS_CRASH", str(crash))
+    started = Server(Path(__file__).parent / "waits", tmp_path / "database.sqlite3", 3)
+    yield started
+    started.stop()
+
+
 def requests_of(page: Page) -> list[str]:
     """Addresses that the page asks for from now on."""
     asked: list[str] = []
@@ -36,7 +47,7 @@ def requests_of(page: Page) -> list[str]:
     return asked
 
 
-async def test_evidence_28_wait_pages_move_on_by_push_without_polling(
+async def test_evidence_28_and_49_wait_pages_say_who_is_here_and_move_on_by_push(
     server: Server, visit: Visit, axe_source: str
 ) -> None:
     one, two, three = [await visit(link) for link in server.players]
@@ -67,7 +78,7 @@ async def test_evidence_28_wait_pages_move_on_by_push_without_polling(
     await three.click(NEXT)
     for page in (one, two, three):
         await expect(page.get_by_role("heading", level=1)).to_have_text("Results")
-        await expect(page.locator("main")).to_contain_text("1")
+        await expect(page.locator("main")).to_contain_text("1 1")
 
 
 async def test_evidence_28_a_push_that_was_lost_is_made_good_when_the_connection_is_back(
@@ -83,6 +94,28 @@ async def test_evidence_28_a_push_that_was_lost_is_made_good_when_the_connection
     await expect(two.get_by_role("heading", level=1)).to_have_text("Play")
     await one.context.set_offline(False)
     await expect(one.get_by_role("heading", level=1)).to_have_text("Play")
+
+
+async def test_evidence_28_wait_pages_move_on_also_when_the_last_arrival_crashed_the_server(
+    server_that_crashes: Server, visit: Visit
+) -> None:
+    server = server_that_crashes
+    one, two, three = [await visit(link) for link in server.players]
+    for page in (one, two):
+        await page.click(NEXT)
+    await expect(one.get_by_role("status")).to_contain_text("2 of 3")
+    await expect(three.locator(NEXT)).to_be_visible()
+    await three.click(NEXT)
+    await asyncio.to_thread(server._process.communicate, timeout=10)
+    assert server._process.returncode == 9
+    server.restart()
+    for page in (one, two):
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Play", timeout=15_000)
+    await three.goto(server.players[2])  # it was on its way from one page to the next: the browser's own error stays
+    await expect(three.get_by_role("heading", level=1)).to_have_text("Play")
+    for page in (one, two, three):
+        await page.click(NEXT)
+    await expect(one.locator("main")).to_contain_text("1 1")
 
 
 async def test_evidence_28_wait_pages_move_on_also_when_the_server_was_killed_meanwhile(

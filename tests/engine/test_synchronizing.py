@@ -86,7 +86,7 @@ async def test_all_here_runs_once_for_arrivals_at_the_same_time(serve: Serve, jo
     assert (group.times, group.after) == (1, 1)
 
 
-async def test_evidence_49_a_failing_all_here_does_not_crash_both_for_good(serve: Serve) -> None:
+async def test_evidence_44_a_failing_all_here_is_shown_and_does_not_crash_both_for_good(serve: Serve) -> None:
     server = await serve(
         waiting("""
     def all_here(page, group):

@@ -1,5 +1,7 @@
 """Wait pages as participants meet them."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 from promptgrimoire import GroupCreatingWait, Page, SynchronizingWait
@@ -13,6 +15,14 @@ class Meet(GroupCreatingWait):
     group_size = 3
     patience = 600
     if_missing = "proceed"
+
+    def after_grouping(page: Any, group: Any) -> None:
+        """While there is such a file, whoever comes last has the server killed."""
+        crash = Path(os.environ.get("WAITS_CRASH", "/nowhere"))
+        if crash.exists():
+            crash.unlink()
+            os._exit(9)
+        group.formed = group.get("formed", 0) + 1
 
 
 class Play(Page):
@@ -29,7 +39,7 @@ class Together(SynchronizingWait):
 class Results(Page):
     """# Results
 
-    {{ group.total }}"""
+    {{ group.formed }} {{ group.total }}"""
 
 
 page_order = [Welcome, Meet, Play, Together, Results]
