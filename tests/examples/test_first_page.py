@@ -64,7 +64,7 @@ async def record(browser: Browser) -> tuple[Any, Wire]:
     return page, wire
 
 
-@pytest.mark.parametrize("example", ["counter", "market"])
+@pytest.mark.parametrize("example", ["counter", "market", "survey", "big5"])
 async def test_evidence_48_the_first_page_is_light(serve: Serve, browser: Browser, example: str) -> None:
     server = serve(example, players=1)
     page, wire = await record(browser)
