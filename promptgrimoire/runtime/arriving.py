@@ -23,7 +23,7 @@ PATIENCE = "patience"  # the kind of the deadlines
 class WaitRun(Awaited):
     """What happens at a wait page. Where a hook fails, `players` are held up, and `unmark` makes it run again."""
 
-    __slots__ = ("mark", "players", "unmark")
+    __slots__ = ("_stays", "mark", "players", "unmark")
 
     def __init__(self, host: Host, record: Record, label: str, players: list[Player]) -> None:
         player = players[0]
@@ -31,8 +31,15 @@ class WaitRun(Awaited):
         activity = Activity(host.tasks, record, about.get("app", ""), about.get("round", 0), label)
         super().__init__(host, Waited(player.id, about.get("stay", 0)), activity)
         self.players = players
+        self._stays = [one._about.get("stay") for one in players]
         self.mark: Callable[[], None] | None = None
         self.unmark: Callable[[], None] | None = None
+
+    @property
+    def still_here(self) -> list[Player]:
+        """Those players who are where they were when this began: while a hook waits, others may move them."""
+        stays = zip(self.players, self._stays, strict=True)
+        return [player for player, stay in stays if player._about.get("stay") == stay]
 
     def before_suspension(self) -> None:
         if self.mark is not None:
@@ -48,7 +55,7 @@ class WaitRun(Awaited):
         def holding() -> None:
             if self.unmark is not None:
                 self.unmark()
-            host.waiting.hold(self.players, reference)
+            host.waiting.hold(self.still_here, reference)
 
         host.step(holding, Awaited(host, self.cause, self.activity))
         return seq

@@ -23,19 +23,34 @@ if TYPE_CHECKING:
 
 
 class Entering(HookRun):
-    """A player is being moved on. Which hook waits is journaled, so that a crash does not run it twice."""
+    """A player is being moved on. Which hook waits is journaled, so that a crash does not run it twice.
 
-    __slots__ = ("held", "request")
+    `asked` is what `early` and `show` of the page have said, and where that was ("position"). It is stored while a
+    later hook waits: whoever goes on there, after a crash or a failure, does not ask again.
+    """
+
+    __slots__ = ("asked", "held", "request")
 
     def __init__(self, host: Host, player: Player, request: PageRequest | None) -> None:
         super().__init__(host, Entered(player.id), player, "entering")
         self.request = request  # what led here; None after a crash, for timers and for moves by others
         self.held = False
+        self.asked: dict[str, Any] = dict(self.private._fields.get("asked") or {})
+
+    def arrive(self, position: int) -> None:
+        """What was said elsewhere does not count here."""
+        if self.asked.get("position") != position:
+            self.asked = {"position": position}
+        self.forget(position)
 
     def before_suspension(self) -> None:
         super().before_suspension()
-        if self.private._fields.get("hook", "") != self.hook:
-            self.host.state.writing().assign(self.private, "hook", self.hook)
+        if self.host.flow.entering.get(self.player.id) is not self:
+            return  # somebody has moved the player meanwhile: where a crash goes on is said by who enters now
+        asked = dict(self.asked) if len(self.asked) > 1 else None
+        for name, value, nothing in (("asked", asked, None), ("hook", self.hook, "")):
+            if self.private._fields.get(name, nothing) != value:
+                self.host.state.writing().assign(self.private, name, value)
 
     def fail(self, transaction: Transaction, error: BaseException) -> int:
         """The player waits at a plain page with "Try again", unless somebody has moved them elsewhere by now."""
@@ -66,6 +81,7 @@ async def enter(run: Entering) -> None:
     flow.route.begin(player, private)
     position: int = fields["moving"]
     while True:
+        run.arrive(position)
         spec = _arrive(run, position)
         if spec is None:
             _end(run)
@@ -81,6 +97,8 @@ async def enter(run: Entering) -> None:
     host.state.writing().assign(private, "moving", None)
     if fields.get("hook"):
         host.state.writing().assign(private, "hook", "")
+    if fields.get("asked"):
+        host.state.writing().assign(private, "asked", None)
 
 
 async def _hooks(run: Entering, spec: PageSpec, position: int, stay: int) -> bool:
@@ -90,18 +108,20 @@ async def _hooks(run: Entering, spec: PageSpec, position: int, stay: int) -> boo
     def gone() -> bool:
         return bool(fields["moving"] != position or fields["stay"] != stay)
 
-    if not spec.is_logic:
+    if not spec.is_logic and "early" in spec.hooks and "early" not in run.asked:
         await run.call(spec, "early", position, run.request)
         if gone():
             return False
+        run.asked["early"] = None
     await run.call(spec, "before_always_once", position)
     if gone():
         return False
-    shown = False if spec.is_logic else await run.call(spec, "show", position)
-    if gone():
-        return False
-    if shown is not None and not shown:
+    if not await _is_shown(run, spec, position):
+        if gone():
+            return False
         await run.call(spec, "after_always_once", position)
+        return False
+    if gone():
         return False
     await run.call(spec, "before_once", position)
     if gone():
@@ -117,6 +137,16 @@ async def _hooks(run: Entering, spec: PageSpec, position: int, stay: int) -> boo
     if not spec.waits:
         _leave_a_trail(run, position)
     return True
+
+
+async def _is_shown(run: Entering, spec: PageSpec, position: int) -> bool:
+    """What `show` says, who is asked once for each arrival."""
+    if spec.is_logic or "show" not in spec.hooks:
+        return not spec.is_logic
+    if "show" not in run.asked:
+        shown = await run.call(spec, "show", position)
+        run.asked["show"] = shown is None or bool(shown)
+    return bool(run.asked["show"])
 
 
 async def _timeout(run: Entering, spec: PageSpec, position: int) -> float | None:

@@ -43,8 +43,8 @@ class Flow:
     """The way of each player of one session through their plan.
 
     `private(id)` holds: plan, position, page, app, round, levels, stay, since (the entry before the stay), moving (the
-    position to enter next), leaving (a stay whose after-hooks run), hook and ran (see once.py), held, deadline, trail,
-    answer, completion, and what page_forms.py keeps.
+    position to enter next), leaving (a stay whose after-hooks run), hook and ran (see once.py), asked, held, deadline,
+    trail, answer, completion, and what page_forms.py keeps.
     """
 
     def __init__(self, host: Host) -> None:

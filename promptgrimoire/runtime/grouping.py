@@ -300,7 +300,7 @@ class _Forming:
                     await result
         run.mark = None
         self._mark(group, "over")
-        for member in members:
+        for member in run.still_here:
             release(host, member)
 
     def _give_roles(self, members: list[Player]) -> None:

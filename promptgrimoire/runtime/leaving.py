@@ -86,11 +86,20 @@ class Leaving(HookRun):
                 writing.assign(private, "leaving", going(self.stay, self.timed_out))
                 writing.assign(private, "held", reference)
                 host.deadlines.clear(page_deadline(self.player))  # whoever tries again goes on leaving
-            elif (private._fields.get("leaving") or {}).get("stay") == self.stay and reference:
+                return
+            if (private._fields.get("leaving") or {}).get("stay") == self.stay and reference:
                 writing.assign(private, "leaving", None)
+            self._stand_again()
 
         host.step(staying, Awaited(host, self.cause, host.activity(self.player, self.activity.label)))
         return seq
+
+    def _stand_again(self) -> None:
+        """The player stays after all: the page's deadline, which was cleared when leaving began, is one again."""
+        deadlines, key = self.host.deadlines, page_deadline(self.player)
+        deadline = self.private._fields.get("deadline")
+        if self.current and deadline is not None and deadlines.due(key) is None:
+            deadlines.set(key, deadline + self.host.settings.grace.timeout, "grace")
 
 
 def going(stay: int, timed_out: bool, hook: str = "") -> dict[str, Any]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from promptgrimoire.state.records import Player, Record
 
 log = logging.getLogger("promptgrimoire.flow")
+_ONCE_PER_STAY = ("timeout_reached",)
 
 
 class HookRun(Awaited):
@@ -50,19 +51,20 @@ class HookRun(Awaited):
     async def call(self, spec: PageSpec, name: str, position: int, *arguments: Any, **optional: Any) -> Any:
         """Run a hook of the page at that position, unless it has run there; gives its value, None where there is none.
 
-        Only hooks whose names end in `_once` are marked.
+        Only hooks whose names end in `_once` are marked, and what is done once in a stay: see `forget`.
         """
         hook = spec.hooks.get(name)
         if hook is None:
             return None
         mark = mark_of(position, name)
-        once = name.endswith("_once")
-        if once and mark in self.private._fields.get("ran", ()):
-            return None
-        if once:
+        once = name.endswith("_once") or name in _ONCE_PER_STAY
+        ran = once and mark in self.private._fields.get("ran", ())
+        if once and not ran:
             self._mark(mark)
         if mark == self.interrupted:
             log.warning("%s of %s was interrupted when the server stopped; it counts as run", name, spec.key)
+            return None
+        if ran:
             return None
         self.hook = mark
         self.activity.label = f"{spec.key}.{name}"
@@ -75,6 +77,13 @@ class HookRun(Awaited):
             self.host.state.writing().assign(self.private, "ran", {mark})
         else:
             ran.add(mark)
+
+    def forget(self, position: int) -> None:
+        """A stay begins there: what is done once in each stay is still to be done."""
+        ran = self.private._fields.get("ran", ())
+        for name in _ONCE_PER_STAY:
+            if mark_of(position, name) in ran:
+                ran.discard(mark_of(position, name))
 
     def unmark(self) -> None:
         """The hook that ran has failed after it had suspended, so that it is marked: it runs again."""
