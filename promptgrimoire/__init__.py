@@ -55,7 +55,18 @@ from promptgrimoire.authoring.pages import GroupCreatingWait, NoshowPage, Page, 
 from promptgrimoire.authoring.payment import payment
 from promptgrimoire.authoring.schedule import every
 from promptgrimoire.authoring.sequence import Between, Bracket, RandomOrder, Repeat, Rounds
-from promptgrimoire.authoring.tasks import after, durable, external, get_setting, in_thread, rng, secret, spawn
+from promptgrimoire.authoring.tasks import (
+    after,
+    durable,
+    external,
+    get_setting,
+    in_thread,
+    mark_dropout,
+    rng,
+    secret,
+    spawn,
+    watch_for_dropout,
+)
 from promptgrimoire.errors import Reject
 from promptgrimoire.state.declared import GroupFields, PlayerFields, SessionFields
 from promptgrimoire.state.players import Condition as _Condition
@@ -127,6 +138,7 @@ __all__ = [
     "get_setting",
     "in_thread",
     "live",
+    "mark_dropout",
     "move_to_end",
     "move_to_page",
     "notify",
@@ -147,6 +159,7 @@ __all__ = [
     "show_message",
     "spawn",
     "to",
+    "watch_for_dropout",
 ]
 
 # Known to whoever writes `partner: Player`, but not to type checkers: for them, `class Player(PlayerFields)` after the

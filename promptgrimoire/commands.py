@@ -107,6 +107,12 @@ class DeadlineReached(msgspec.Struct, tag="deadline_reached", frozen=True, omit_
     key: str
 
 
+class Watched(msgspec.Struct, tag="watched", frozen=True, omit_defaults=True):
+    """A player who may be lost went, or came back: deadlines were set or cleared."""
+
+    player: int
+
+
 class Alive(msgspec.Struct, tag="alive", frozen=True, omit_defaults=True):
     """The server is there, while a deadline runs for which its outages do not count."""
 
@@ -137,6 +143,7 @@ Cause = (
     | Disconnected
     | EventsHandled
     | DeadlineReached
+    | Watched
     | Alive
     | Restarted
     | Administered

@@ -72,6 +72,7 @@ def check_app(module: ModuleType, source: Source, report: Report) -> App:
     constants = getattr(module, "C", None) if source.defines("C") else None
     declared = _declared(module, source, report)
     _check_fields(items or [], declared, source, report)
+    _check_tolerance(module, source, report)
     return App(
         hooks=_module_hooks(module, source, report),
         pages=None if items is None else list(pages_in(items)),
@@ -100,6 +101,12 @@ def _multiple(module: ModuleType, source: Source, report: Report) -> int:
         )
         return 1
     return value
+
+
+def _check_tolerance(module: ModuleType, source: Source, report: Report) -> None:
+    value = getattr(module, "DROPOUT_TOLERANCE", 30) if source.defines("DROPOUT_TOLERANCE") else 30
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 10**9:
+        report.error(_at(source, "DROPOUT_TOLERANCE"), f"DROPOUT_TOLERANCE: expected seconds, found {value!r}")
 
 
 def _has_landing(module: ModuleType, source: Source, report: Report) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from promptgrimoire.context import Activity, current
 from promptgrimoire.errors import AuthorError, NoTransaction
+from promptgrimoire.state.records import Player
 
 _Result = TypeVar("_Result")
 _REQUIRED: Any = object()
@@ -31,6 +32,31 @@ def after(seconds: float, handler: Callable[..., Any], *arguments: Any) -> int:
     A deadline that falls due while the server is away fires when it is back. Gives the timer's number.
     """
     return _activity("after").services.after(seconds, handler, arguments)
+
+
+def watch_for_dropout(player: Any, handler: Callable[..., Any], tolerance: float = 30) -> None:
+    """Call `handler(player)`, a module-level function, once this player has been away for so many seconds.
+
+    Away is who has no connection, or has closed the tab, and is not through. The player has dropped out by then, see
+    `mark_dropout`. Asked again for the same function, the newer tolerance counts. Survives restarts, and outages of the
+    server do not count.
+    """
+    _of_player("watch_for_dropout", player)
+    _activity("watch_for_dropout").services.watch_for_dropout(player, handler, tolerance)
+
+
+def mark_dropout(player: Any) -> None:
+    """Declare a player lost: `player.dropped_out` is True at once, nobody waits for them, and `on_dropout` runs, once.
+
+    A player who comes back goes on where they were; only `player.dropped_out = False` takes it back.
+    """
+    _of_player("mark_dropout", player)
+    _activity("mark_dropout").services.mark_dropout(player)
+
+
+def _of_player(asked: str, player: Any) -> None:
+    if not isinstance(player, Player):
+        raise AuthorError(f"{asked}: expected a player, found {player!r}")
 
 
 async def durable() -> None:

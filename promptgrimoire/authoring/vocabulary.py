@@ -37,12 +37,22 @@ MODULE_HOOKS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = MappingPro
         "on_join": (("player",), ()),
         "on_connect": (("player",), ()),
         "on_disconnect": (("player",), ("reason",)),
+        "on_dropout": (("player",), ()),
     }
 )
 # ... those that come with later versions ...
-LATER_MODULE_HOOKS = ("digest", "pipeline", "on_idle", "on_active", "on_dropout")
+LATER_MODULE_HOOKS = ("digest", "pipeline", "on_idle", "on_active")
 # ... and everything else.
-MODULE_VALUES = ("page_order", "DESCRIPTION", "SUGGESTED_MULTIPLE", "LANDING_PAGE", "Context", "C", "Player")
+MODULE_VALUES = (
+    "page_order",
+    "DESCRIPTION",
+    "SUGGESTED_MULTIPLE",
+    "LANDING_PAGE",
+    "DROPOUT_TOLERANCE",
+    "Context",
+    "C",
+    "Player",
+)
 
 OTREE_MEMBERS: Mapping[str, str] = MappingProxyType(
     {

@@ -105,9 +105,9 @@ class Gateway:
 
         Raises NotFound, JournalDamaged, JournalUnavailable, and Refused "busy" while its config does not load.
         """
-        self._touched[session_id] = self.clock.now()
         host = self._hosts.get(session_id)
         if host is not None:
+            self._touched[session_id] = self.clock.now()
             return host
         while session_id in self._leaving:
             await asyncio.wait([self._leaving[session_id]])
@@ -247,6 +247,7 @@ class Gateway:
         host = self._new_host(rebuilt.state, rebuilt.chain, study)
         self._take_over(host, rebuilt)
         self._hosts[session_id] = host
+        self._touched[session_id] = self.clock.now()
         self._snapshots[session_id] = Snapshots(host)
         self._go_on(host, rebuilt.heard)
         return host
@@ -279,6 +280,7 @@ class Gateway:
                 host.failed(run.error)
                 raise run.error
         host.flow.restored()
+        host.dropouts.restored()
         host.timers.plan()
 
     async def _server_secret(self) -> str:

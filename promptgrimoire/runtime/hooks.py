@@ -169,6 +169,7 @@ class Attendance:
                 self._again = host.clock.at(host.clock.now() + _PAUSE, self._carry_out)
                 return
             self._changes.popleft()
+            host.dropouts.look(host.state.player(player))
 
     async def _call(self, name: str, player: int, **optional: Any) -> None:
         await call_hooks(self._host, name, self._host.state.player(player), **optional)

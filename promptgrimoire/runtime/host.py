@@ -32,6 +32,7 @@ from promptgrimoire.runtime.calls import Calls
 from promptgrimoire.runtime.clock import Clock
 from promptgrimoire.runtime.deadlines import Deadlines
 from promptgrimoire.runtime.deliveries import Deliveries
+from promptgrimoire.runtime.dropouts import Dropouts
 from promptgrimoire.runtime.flow import Flow
 from promptgrimoire.runtime.hooks import Attendance
 from promptgrimoire.runtime.plan import rounds_until
@@ -123,6 +124,7 @@ class Host:
         self.timers = Timers(self)
         self.tasks = Tasks(self)
         self.uploads = Uploads(self)
+        self.dropouts = Dropouts(self)
         self.attendance = Attendance(self)
         state.mover = self.flow.ask_to_move
         state.plan = self.flow.route.names

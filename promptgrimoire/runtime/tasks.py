@@ -14,7 +14,7 @@ from promptgrimoire.commands import TaskStepped
 from promptgrimoire.context import current
 from promptgrimoire.errors import AuthorError
 from promptgrimoire.runtime.activities import Run
-from promptgrimoire.state.records import Record
+from promptgrimoire.state.records import Player, Record
 from promptgrimoire.state.values import encode
 
 if TYPE_CHECKING:
@@ -78,6 +78,12 @@ class Tasks:
     def now(self) -> float:
         """Seconds since 1970, by the server's clock."""
         return self._host.clock.now()
+
+    def watch_for_dropout(self, player: Player, handler: Callable[..., Any], tolerance: float) -> None:
+        self._host.dropouts.watch(player, handler, tolerance)
+
+    def mark_dropout(self, player: Player) -> None:
+        self._host.dropouts.mark(player)
 
     def secret(self, name: str) -> str:
         return self._host.around.secrets.get(name)

@@ -38,6 +38,7 @@ BUILT_IN = frozenset(
         "round",
         "round_nested",
         "completion",
+        "dropped_out",
         "online",
         "params",
         "settings",

@@ -176,6 +176,11 @@ class Player(Record):
         return str(self._about.get("completion", ""))
 
     @property
+    def dropped_out(self) -> bool:
+        """Whether the player was declared lost; assigning False takes it back."""
+        return bool(self._about.get("dropped_out"))
+
+    @property
     def session(self) -> Session:
         return self._state.session
 
@@ -224,6 +229,10 @@ class Player(Record):
         if name == "show_page":
             assert state.mover is not None
             state.mover(self, value)
+        elif name == "dropped_out":
+            if value is not False:
+                raise ReadOnly(f"{self!r}.dropped_out: expected False, found {value!r}; mark_dropout(player) sets it")
+            state.writing().assign(state.record(hidden(self._key)), "dropped_out", False)
         elif name == "label":
             self._set_label(str(value))
         elif name == "rng":

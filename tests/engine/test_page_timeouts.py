@@ -248,7 +248,7 @@ async def test_a_page_that_somebody_else_moves_the_player_from_does_not_time_out
 
 @pytest.mark.parametrize("wait", ["GroupCreatingWait", "SynchronizingWait"])
 async def test_a_wait_page_has_a_timeout_too(serve: Serve, wait: str) -> None:
-    size = "group_size = 2" if wait == "GroupCreatingWait" else 'synchronize = "session"'
+    size = "group_size = 2" if wait == "GroupCreatingWait" else "def wait_for(page, player): return [1, 2]"
     source = f'''
     class Hall({wait}):
         {size}
