@@ -14,6 +14,8 @@ from typing import Any, ClassVar
 
 from promptgrimoire.authoring.live import LiveMethod
 from promptgrimoire.authoring.templates import PageTemplate
+from promptgrimoire.context import current
+from promptgrimoire.errors import NoTransaction
 
 # A plain function whose first parameter has one of these names is called with the page class.
 PAGE_PARAMETERS = ("page", "cls", "self")
@@ -70,6 +72,14 @@ class SynchronizingWait(Page):
     synchronize: Any = "group"  # or "session"
     patience: Any = None  # seconds, from a player's arrival
     if_missing: Any = "wait"  # or "proceed", "dissolve", or a page
+
+    @classmethod
+    async def may_proceed(cls, player: Any) -> bool:
+        """In `show`, `return not await page.may_proceed(player)` skips the page where nobody has to be waited for."""
+        activity = current.get()
+        if activity is None or activity.record is None:
+            raise NoTransaction("page.may_proceed(player) works only in hooks and live methods of a session")
+        return await activity.services.may_proceed(player, cls)
 
 
 BUILT_IN_PAGES: tuple[type[Page], ...] = (Page, NoshowPage, GroupCreatingWait, SynchronizingWait)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from promptgrimoire.authoring.lookup import handle
 from promptgrimoire.commands import Waited
 from promptgrimoire.context import Activity
 from promptgrimoire.errors import AuthorError
@@ -118,6 +119,15 @@ def _key(found: Any, player: Player, where: str) -> Any:
     return found
 
 
+async def awaited(player: Player, spec: PageSpec) -> list[int] | None:
+    """The ids of those whom `wait_for` names; None where the page has no such hook."""
+    hook = spec.hooks.get("wait_for")
+    if hook is None:
+        return None
+    found = hook(player)
+    return _ids(await found if hook.is_async else found, player, hook.where)
+
+
 def _ids(found: Any, player: Player, where: str) -> list[int]:
     """The players that `wait_for` names: handles, ids or names; one of them, or several."""
     several = found.players if isinstance(found, Record) else found
@@ -127,7 +137,8 @@ def _ids(found: Any, player: Player, where: str) -> list[int]:
     if not isinstance(several, Iterable) or isinstance(several, Mapping):
         raise AuthorError(f"{where}: wait_for: expected players or their ids, found {found!r}")
     for one in several:
-        known = player.session.players.get(one) if isinstance(one, str | int) and not isinstance(one, bool) else one
+        named = isinstance(one, str | int) and not isinstance(one, bool)
+        known = player.session.players.get(one) if named else handle(one)
         if not isinstance(known, Player) or known.session is not player.session:
             raise AuthorError(f"{where}: wait_for: expected players of this session or their ids, found {one!r}")
         ids.add(known.id)

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from promptgrimoire.authoring.language import Language
+from promptgrimoire.authoring.pages import Page, key_of
 from promptgrimoire.authoring.secrets import Secrets
 from promptgrimoire.commands import TaskStepped
 from promptgrimoire.context import current
@@ -84,6 +85,11 @@ class Tasks:
 
     def mark_dropout(self, player: Player) -> None:
         self._host.dropouts.mark(player)
+
+    async def may_proceed(self, player: Player, page: type[Page]) -> bool:
+        """Whether nobody would have to be waited for at this page."""
+        spec = self._host.study.pages[key_of(page, player.app)]
+        return await self._host.waiting.synchronizing.may_proceed(player, spec)
 
     def secret(self, name: str) -> str:
         return self._host.around.secrets.get(name)
