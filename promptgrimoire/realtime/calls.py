@@ -8,6 +8,8 @@ import msgspec
 
 INTERRUPTED = "The server was restarted while this was under way. It may have been done in part."
 
+_EACH = 200  # bytes of memory beside each outcome's own
+
 Verdict = Literal["new", "known", "gap"]
 
 
@@ -18,7 +20,8 @@ class CallTable:
     settled, with the seq of the entry that records it (0 for one that was refused without a record). `running` holds
     the numbers of those that wait or run. `owner` is the live document, `adopters` are those that took over its
     calls: who is told. `settled` is the highest number up to which the document has said that all have settled.
-    `connection` is the number of the newest connection on which the document has said hello.
+    `connection` is the number of the newest connection on which the document has said hello. `held`: bytes of memory
+    that the outcomes take.
     """
 
     __slots__ = (
@@ -26,6 +29,7 @@ class CallTable:
         "adopters",
         "connection",
         "expected",
+        "held",
         "outcomes",
         "owner",
         "running",
@@ -38,6 +42,7 @@ class CallTable:
         self.stay = stay
         self.expected = expected
         self.outcomes: dict[int, tuple[int, bytes]] = {}
+        self.held = 0
         self.running: set[int] = set()
         self.started: set[int] = set()  # suspended at least once, not ended
         self.settled = 0
@@ -61,6 +66,9 @@ class CallTable:
         """The call has ended; entry `seq` records it."""
         self.running.discard(n)
         self.started.discard(n)
+        self.held += _size(message)
+        if n in self.outcomes:
+            self.held -= _size(self.outcomes[n][1])
         self.outcomes[n] = (seq, message)
 
     def settle(self, done: int) -> None:
@@ -71,14 +79,14 @@ class CallTable:
         if outcomes:
             for n in tuple(outcomes):
                 if n <= done:
-                    del outcomes[n]
+                    self.held -= _size(outcomes.pop(n)[1])
 
     def resume(self, pending: list[int], next: int) -> None:
         """A document said hello: `pending` have not settled, all other calls below `next` have."""
         waiting = set(pending)
         self.settled = max(self.settled, min(pending, default=next) - 1)
         for n in [n for n in self.outcomes if n not in waiting]:
-            del self.outcomes[n]
+            self.held -= _size(self.outcomes.pop(n)[1])
         # A number that neither waits nor has ended was never executed, also where a later one was (it did not wait its
         # turn, and the server was killed meanwhile): it is new.
         ahead = sorted({n for n in pending if n not in self.outcomes and n not in self.running})
@@ -113,6 +121,10 @@ class CallTable:
         return interrupted
 
 
+def _size(message: bytes) -> int:
+    return len(message) + _EACH
+
+
 def addressed(message: bytes, document: str) -> bytes:
     """An outcome for the document that adopted the call of `document`."""
     return message[:-1] + b',"document":%s}' % msgspec.json.encode(document)
@@ -135,7 +147,8 @@ class CallTableText(msgspec.Struct, array_like=True):
 
     def table(self) -> CallTable:
         table = CallTable(self.stay, self.expected)
-        table.outcomes = {n: (seq, bytes(message)) for n, seq, message in self.outcomes}
+        for n, seq, message in self.outcomes:
+            table.end(n, seq, bytes(message))
         table.started = set(self.started)
         table.settled = self.settled
         return table

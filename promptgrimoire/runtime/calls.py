@@ -26,7 +26,7 @@ from promptgrimoire.journal.entries import Outcome
 from promptgrimoire.realtime.calls import CallTable, addressed
 from promptgrimoire.realtime.limits import Bucket
 from promptgrimoire.realtime.outbox import Document
-from promptgrimoire.realtime.protocol import Call, Error, Nonce, encode, frame, too_deep
+from promptgrimoire.realtime.protocol import Call, CloseCode, Error, Nonce, encode, frame, too_deep
 from promptgrimoire.runtime.activities import Run
 from promptgrimoire.runtime.call_runs import CallRun, VolatileRun
 from promptgrimoire.state.records import Player
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("promptgrimoire.calls")
 _SHOWN = 1000  # bytes of arguments that were refused
+_MOST_HELD = 10  # times what may wait for one document: outcomes that a browser has not called settled
 
 
 class _CarriedCall(msgspec.Struct):
@@ -55,13 +56,14 @@ _decode_carried = msgspec.json.Decoder(list[_Carried]).decode
 class Lane:
     """One player's order: the call that runs, and those that wait for it."""
 
-    __slots__ = ("bucket", "rates", "running", "waiting")
+    __slots__ = ("bucket", "carried", "rates", "running", "waiting")
 
-    def __init__(self, bucket: Bucket) -> None:
+    def __init__(self, bucket: Bucket, carried: Bucket) -> None:
         self.rates: dict[str, Bucket] = {}  # of methods that have one of their own
         self.running: object | None = None
         self.waiting: deque[Callable[[], None]] = deque()
         self.bucket = bucket
+        self.carried = carried  # of calls that come with submissions: as many at once as may wait
 
 
 class Calls:
@@ -75,8 +77,9 @@ class Calls:
         lane = self._lanes.get(player)
         if lane is None:
             limits = self._host.limits
-            bucket = Bucket(limits.calls_per_second, limits.call_burst, self._host.clock.now())
-            lane = self._lanes[player] = Lane(bucket)
+            rate, now = limits.calls_per_second, self._host.clock.now()
+            lane = Lane(Bucket(rate, limits.call_burst, now), Bucket(rate, limits.waiting_calls, now))
+            self._lanes[player] = lane
         return lane
 
     @property
@@ -122,6 +125,10 @@ class Calls:
         if call.handled > document.handled:
             self._host.deliveries.handled(document, call.handled)
         n = call.n
+        if table.held > _MOST_HELD * self._host.limits.outbox_bytes and n == table.expected and not call.document:
+            if document.sink is not None:  # it takes no replies, or says so of none
+                document.sink.close(CloseCode.SLOW, "too many calls have ended and are not called settled")
+                return
         if n != table.expected:
             if n > table.expected:
                 self._complain(document, call, "gap", f"expected call {table.expected} of this document, found {n}")
@@ -151,7 +158,8 @@ class Calls:
         """Calls that a page had not settled when its form was submitted: those that never arrived come before it."""
         if player._about.get("stay") != stay:
             return
-        mail = self._host.deliveries.of(player.id)
+        mail, lane = self._host.deliveries.of(player.id), self.lane(player.id)
+        left, now = self._host.limits.waiting_calls, self._host.clock.now()  # how many more of them are looked at
         place = player._about.get("page", ""), player._about.get("round", 0)
         for text in texts:
             try:
@@ -162,17 +170,20 @@ class Calls:
                 log.warning("a submission of %r carried unreadable calls", player)
                 continue
             for one in documents:
+                if left <= 0:
+                    break
                 numbers = [call.n for call in one.calls]
                 table = mail.table(one.document, stay, min(numbers, default=1))
                 document = table.owner
                 if document is None:
                     table.resume(numbers, max(numbers, default=0) + 1)
                     document = Document(one.document, player.id, stay, place, 0, table)
-                for call in sorted(one.calls, key=lambda call: call.n)[: self._host.limits.waiting_calls]:
+                for call in sorted(one.calls, key=lambda call: call.n)[:left]:
                     if call.n > table.expected:
                         table.skip_to(call.n)  # what has not settled is all here: those between were given up
                     if call.n == table.expected:
-                        self.take(document, Call(call.n, call.method, call.args), exempt=True)
+                        self.take(document, Call(call.n, call.method, call.args), exempt=lane.carried.take(now))
+                left -= max(1, len(one.calls))
 
     def _exceeded(self, lane: Lane, method: LiveMethod | Refused) -> float | None:
         """The rate that one more call exceeds, if it does."""
