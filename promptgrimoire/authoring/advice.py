@@ -139,7 +139,7 @@ def _call(node: ast.Call, names: Mapping[str, str], local: set[str]) -> Iterator
         return
     meant = f"{names[first]}.{rest}" if rest else names[first]
     advice = _CALLS.get(meant) or (_CALLS.get(meant.partition(".")[0]) if "." in meant else None)
-    if advice is None:
+    if advice is None or (meant == "random.Random" and node.args):  # with a seed: `player.rng = random.Random(seed)`
         return
     if not meant.startswith("heapq.") or (node.args and _is_field(node.args[0])):
         yield node.lineno, f"{written}() {advice}"

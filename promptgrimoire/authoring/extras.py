@@ -14,7 +14,7 @@ NAMES = "names"
 BEHAVIOURS = "behaviours"
 _NAMES = re.compile(
     r"\b(?:uproot|grimoire)\s*\??\.\s*(?:currentPage|sum|mean|sd|fmtnum|formatForInterface|selectedValue|goBack|alert"
-    r"|error|escape|onStart|onInternalEvent|getParam|reload)\b"
+    r"|error|escape|onStart|onInternalEvent|getParam|reload)\b|\bUprootInternalPageTimeout"
 )
 _CONSTANT = re.compile(r"(?<![\w.$\"'])(?:window\.)?C\.[A-Za-z_]\w*")
 _DIALOG = re.compile(r"\b(?:uproot|grimoire)\s*\??\.\s*(?:alert|error)\b")

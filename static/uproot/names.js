@@ -8,6 +8,7 @@
   const show = (html, className) => {
     const dialog = document.createElement("dialog");
     dialog.className = "grimoire-dialog " + className;
+    dialog.setAttribute("aria-label", document.title);
     const content = document.createElement("div");
     content.innerHTML = html; // the author vouches for it
     const close = document.createElement("button");
@@ -76,5 +77,16 @@
     getParam: (name) => new URLSearchParams(location.search).get(name),
     reload: () => location.replace(location.href.split("#")[0]),
   });
+  const { deadline } = /** @type {any} */ (page);
+  const tell = (/** @type {string} */ what) => dispatchEvent(new CustomEvent("UprootInternalPageTimeout" + what));
+  addEventListener("DOMContentLoaded", () => {
+    if (!deadline) return;
+    tell("Set");
+    const timer = setInterval(() => {
+      tell("");
+      if (grimoire.clock() >= deadline) clearInterval(timer);
+    }, 1000);
+  });
+
   if (grimoire.vars.C) Object.assign(window, { C: grimoire.vars.C });
 }

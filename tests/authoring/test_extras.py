@@ -29,6 +29,8 @@ def test_a_title_is_the_heading_of_a_page_that_has_none(loaded: Loaded) -> None:
     html = shown(loaded, title + "{% block main %}<p>Hello{% endblock %}")
     assert "<title>Give & take</title>" in html
     assert main(html).startswith('<h1 id="grimoire-title">Give &amp; take</h1>')
+    same = shown(loaded, "{% block title %}Start{% endblock %}{% block main %}<p>Hello{% endblock %}")
+    assert main(same).startswith('<h1 id="grimoire-title">Start</h1>')
 
 
 @pytest.mark.parametrize(
@@ -37,7 +39,7 @@ def test_a_title_is_the_heading_of_a_page_that_has_none(loaded: Loaded) -> None:
         "{% block main %}<p>Hello{% endblock %}",
         "{% block title %}Give{% endblock %}{% block main %}<h1>Take</h1>{% endblock %}",
         "{% block title %}Give{% endblock %}{% block titlearea %}{% endblock %}{% block main %}<p>Hello{% endblock %}",
-        "{% block title %}Start{% endblock %}{% block main %}<p>Hello{% endblock %}",
+        "{% block title %}{{ super() }}{% endblock %}{% block main %}<p>Hello{% endblock %}",
     ],
 )
 def test_no_second_heading(loaded: Loaded, body: str) -> None:

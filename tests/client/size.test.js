@@ -31,6 +31,11 @@ test("evidence 48: what pages with a time limit load beside it takes at most 1.6
   assert.ok(size <= 1_600, `${size} bytes`);
 });
 
+test("evidence 48: what pages in uproot's style load beside it takes at most 4 kB, gzipped", () => {
+  const size = packed("../../static/uproot/", ".js");
+  assert.ok(size <= 4_000, `${size} bytes`);
+});
+
 test("evidence 48: what notes the time on a page takes at most 0.4 kB, gzipped", () => {
   const size = packed("../../static/times/", ".js");
   assert.ok(size <= 400, `${size} bytes`);
