@@ -12,6 +12,7 @@ from promptgrimoire.errors import AuthorError
 from promptgrimoire.runtime.activities import Awaited
 from promptgrimoire.runtime.deadlines import page_deadline
 from promptgrimoire.runtime.once import HookRun
+from promptgrimoire.runtime.page_times import note
 from promptgrimoire.runtime.plan import in_same_round
 
 if TYPE_CHECKING:
@@ -129,8 +130,9 @@ async def _hooks(run: Entering, spec: PageSpec, position: int, stay: int) -> boo
     seconds = await _timeout(run, spec, position)
     if gone():
         return False
+    host = run.host
+    host.state.writing().assign(run.private, "entered", host.clock.now())
     if seconds is not None:
-        host = run.host
         deadline = host.clock.now() + seconds
         host.state.writing().assign(run.private, "deadline", deadline)
         host.deadlines.set(page_deadline(run.player), deadline + host.settings.grace.timeout, "grace")
@@ -178,6 +180,9 @@ def _arrive(run: Entering, position: int) -> PageSpec | None:
         route.settle(player, private, before, place)
         if fields.get("trail"):
             transaction.assign(private, "trail", [])
+    note(host, player)  # unless that was done on leaving it
+    if fields.get("entered") is not None:
+        transaction.assign(private, "entered", None)
     host.deadlines.clear(page_deadline(player))  # of the page before
     if fields.get("deadline") is not None:
         transaction.assign(private, "deadline", None)

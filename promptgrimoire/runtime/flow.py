@@ -24,6 +24,7 @@ from promptgrimoire.runtime.entering import Entering, enter
 from promptgrimoire.runtime.joining import Joining
 from promptgrimoire.runtime.leaving import Leaving, depart, go_back, going, stealth_of, submit
 from promptgrimoire.runtime.page_forms import PageForms, Posted
+from promptgrimoire.runtime.page_times import TIMES, BrowserTimes, browser_times
 from promptgrimoire.runtime.rendering import Rendering, Renderings
 from promptgrimoire.runtime.route import Route
 from promptgrimoire.state.records import Player, Record
@@ -272,7 +273,8 @@ class Flow:
         host = self._host
         grace = host.settings.grace.submission
         host.calls.carried(player, stay, data.get(CARRIED, ()))
-        posted = Posted({name: values for name, values in data.items() if name != CARRIED}, uploads)
+        posted = Posted({name: values for name, values in data.items() if name not in (CARRIED, TIMES)}, uploads)
+        times = browser_times(host, player, data.get(TIMES, ()))
         key = _key(submission, posted, self.page_of(player))
         run = self._same(player, stay, key)
         if run is None:
@@ -291,7 +293,7 @@ class Flow:
                     answer = await self._answered(player, stay, key, posted)
                     if answer is not None:
                         return answer
-                    run = self._submission(player, stay, submission, key, posted, request)
+                    run = self._submission(player, stay, submission, key, posted, request, times)
                 await self._until(run, end)
         else:
             end = host.clock.now() + grace
@@ -299,7 +301,14 @@ class Flow:
         return await self._outcome(player, run, posted, end)
 
     def _submission(
-        self, player: Player, stay: int, submission: str, key: str, posted: Posted, request: PageRequest | None
+        self,
+        player: Player,
+        stay: int,
+        submission: str,
+        key: str,
+        posted: Posted,
+        request: PageRequest | None,
+        times: BrowserTimes | None,
     ) -> Leaving:
         spec, deadline = self.page_of(player), player._about.get("deadline")
         assert spec is not None
@@ -308,7 +317,7 @@ class Flow:
         hidden = stealth_of(spec)
         value = to_browser({name: values for name, values in posted.data.items() if name not in hidden})
         run = Leaving(self._host, Submitted(player.id, stay, submission), player, value, key=key, timed_out=timed_out)
-        run.request = request
+        run.request, run.times = request, times
         self._leave((go_back if BACK in posted.data else submit)(run, spec, posted), run)
         return run
 

@@ -16,6 +16,7 @@ from promptgrimoire.errors import AuthorError, JournalError, Refused, Reject
 from promptgrimoire.runtime.activities import Awaited
 from promptgrimoire.runtime.deadlines import page_deadline
 from promptgrimoire.runtime.once import HookRun
+from promptgrimoire.runtime.page_times import BrowserTimes, note
 
 if TYPE_CHECKING:
     from promptgrimoire.authoring.forms import Form
@@ -31,7 +32,7 @@ Errors = dict[str, list[str]]  # by field; "" for the page as a whole
 class Leaving(HookRun):
     """A player is leaving a page. Once its data is `accepted`, a crash lets the rest of its hooks run on loading."""
 
-    __slots__ = ("accepted", "errors", "held", "key", "request", "stay", "timed_out", "unasked")
+    __slots__ = ("accepted", "errors", "held", "key", "request", "stay", "timed_out", "times", "unasked")
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class Leaving(HookRun):
         self.held = False
         self.accepted = False
         self.errors: Errors = {}
+        self.times: BrowserTimes | None = None
         self.request: PageRequest | None = None  # what it came with
 
     @property
@@ -134,6 +136,7 @@ async def depart(run: Leaving, spec: PageSpec) -> None:
     run.accepted = True
     run.at(spec)
     run.host.deadlines.clear(page_deadline(run.player))
+    note(run.host, run.player, run.times, run.timed_out)
     if run.timed_out:
         await run.call(spec, "timeout_reached", position)
     for name in ("after_once", "after_always_once"):
@@ -158,6 +161,7 @@ async def go_back(run: Leaving, spec: PageSpec, posted: Posted) -> None:
     if spec.settings.get("keep_values"):
         await run.host.flow.forms.keep_draft(run.player, spec, posted)
     if run.current and fields.get("moving") is None:
+        note(run.host, run.player, run.times)
         run.host.state.writing().assign(run.private, "moving", trail[-2])
 
 
@@ -251,7 +255,10 @@ def _answered(run: Leaving, spec: PageSpec, names: Iterable[str]) -> None:
 def _remember(run: Leaving) -> None:
     """Should the same submission come again, it gets the same answer and runs nothing."""
     if run.key:
-        answer = {"stay": run.stay, "id": run.key, "errors": run.errors}
+        before, shown = run.private._fields.get("answer") or {}, run.times and run.times.shown
+        if before.get("stay") == run.stay and before.get("shown") is not None:
+            shown = before["shown"]  # the page has been seen before
+        answer = {"stay": run.stay, "id": run.key, "errors": run.errors, "shown": shown}
         run.host.state.writing().assign(run.private, "answer", answer)
 
 

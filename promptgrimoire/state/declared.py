@@ -39,6 +39,7 @@ BUILT_IN = frozenset(
         "round_nested",
         "completion",
         "dropped_out",
+        "page_times",
         "online",
         "params",
         "settings",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from promptgrimoire.errors import ReadOnly
 from promptgrimoire.ids import hidden
 from promptgrimoire.state.identifiers import PlayerIdentifier
+from promptgrimoire.state.page_time import PageTime, page_time
 from promptgrimoire.state.players import Players
 from promptgrimoire.state.record import Hidden, Past, Record
 from promptgrimoire.state.settings_view import SettingsView
@@ -179,6 +180,11 @@ class Player(Record):
     def dropped_out(self) -> bool:
         """Whether the player was declared lost; assigning False takes it back."""
         return bool(self._about.get("dropped_out"))
+
+    @property
+    def page_times(self) -> list[PageTime]:
+        """How long the player was on each page so far, in the order in which they left them."""
+        return [page_time(stored) for stored in self._about.get("page_times", ())]
 
     @property
     def session(self) -> Session:

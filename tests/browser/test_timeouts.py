@@ -73,6 +73,10 @@ async def test_evidence_27_a_clock_change_of_the_participants_computer_does_not_
     assert 0 <= await seconds_left(page) <= 3
     await is_at(page, "Answers")
     await expect(page.locator("main")).to_contain_text("41, None, None, True")  # else the server had acted alone
+    found = re.search(r"Seconds: ([\d.]+); offset: (-?\d+\.\d+)", await page.locator("main").inner_text())
+    assert found
+    assert 2 < float(found[1]) < 4.5
+    assert abs(float(found[2]) + 86_400 - 7_200) < 2  # the clock was set while the page was there
 
 
 async def test_time_limits_are_announced_and_look_right(

@@ -30,6 +30,8 @@ class Answers(Page):
     """# Answers
 
     {{ player.age }}, {{ player.mood }}, {{ player.food }}, {{ player.timed_out }}
+
+    Seconds: {{ player.page_times[0].seconds }}; offset: {{ player.page_times[0].offset }}.
     """
 
 
