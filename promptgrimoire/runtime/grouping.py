@@ -55,17 +55,21 @@ class Grouping:
             self._by_arrival(spot, spec, free)
         else:
             self._by_schedule(spot, spec, free, match)
-        for player in free:
-            if self._waiting.spot_of(player) == spot and self._is_free(player):
+        for player in players:
+            if self._waiting.spot_of(player) == spot and self._is_alone(player):
                 arrived = player._about["arrived"]
                 if arrived.get("impatient") and arrived.get("missing") != "over":
                     self._give_up(spot, spec, player)
 
     def _is_free(self, player: Player) -> bool:
         """Whether a player who has arrived can be put into a group now."""
+        return self._is_alone(player) and not self._waiting.is_lost(player)
+
+    def _is_alone(self, player: Player) -> bool:
+        """Whether a player is present and in no group that is being formed, also if they count as dropped out."""
         if (player._key, "missing") in self._waiting.running:
             return False
-        return player._about["arrived"].get("group") is None and player.online and not self._waiting.is_lost(player)
+        return player._about["arrived"].get("group") is None and player.online
 
     def _by_arrival(self, spot: Spot, spec: PageSpec, free: list[Player]) -> None:
         size, roles = spec.settings["group_size"], tuple(spec.settings.get("roles") or ())

@@ -94,10 +94,14 @@ class Synchronizing:
             self._follow(company, spot, spec)
         elif self._is_complete(company, spot, spec):
             self._release(company, spot, spec, hook=True)
-        elif not missed and any(
-            one._about["arrived"].get("impatient") for one in self._waiting_in(company, spot, spec)
-        ):
+        elif not missed and self._is_impatient(company, spot, spec):
             self._give_up(company, spot, spec)
+
+    def _is_impatient(self, company: Company, spot: Spot, spec: PageSpec) -> bool:
+        """Whether one of those who wait has waited long enough."""
+        if spec.settings.get("patience") is None:
+            return False
+        return any(one._about["arrived"].get("impatient") for one in self._waiting_in(company, spot, spec))
 
     def _follow(self, company: Company, spot: Spot, spec: PageSpec) -> None:
         """Do what `if_missing` says, also with those who come when the others are gone."""

@@ -68,10 +68,35 @@ async def test_a_partner_who_comes_in_time_clears_the_deadline(serve: Serve) -> 
     assert len(host.deadlines.keys("patience:")) == 1
     await server.clock.advance(30)
     await server.submit(2)
+    await settle()
+    assert host.deadlines.keys("patience:") == []
     await server.clock.advance(100)
     assert await pages(server) == "End End"
-    assert host.deadlines.keys("patience:") == []
     assert server.module.ran == [("here", 1, [1, 2])]
+
+
+async def test_the_time_that_the_server_was_away_does_not_count(serve: Serve, journal: Journal) -> None:
+    server = await serve(waiting(MISSING % '"proceed"', groups="[[1, 2]]"), players=2, journal=journal)
+    await server.submit(1)
+    await server.clock.advance(30)
+    await server.stop()
+    server.clock.jump(3600)
+    await server.start()
+    await server.clock.advance(20)
+    assert await pages(server) == "Wait Start"
+    await server.clock.advance(30)
+    assert await pages(server) == "End Start"
+
+
+async def test_nobody_waits_for_who_has_dropped_out(serve: Serve) -> None:
+    server = await serve(waiting(MISSING % '"wait"', groups="[[1, 2]]"), players=2)
+    await server.submit(1)
+    host = await server.host()
+    two = host.state.player(2)
+    await server.act(lambda: host.state.writing().assign(host.flow.private(2), "dropped_out", True))
+    host.waiting.changed(two)
+    await settle()
+    assert await pages(server) == "End Start"
 
 
 async def test_a_failing_missing_holds_and_is_tried_again(serve: Serve) -> None:
@@ -153,6 +178,17 @@ async def test_evidence_23_who_finds_no_group_is_not_stuck(
     assert await pages(server) == ("Play Play" if together else f"{where} Meet")
     assert await groups_of(server) == ([[1, 2]] if together else [])
     assert server.module.ran == [(1, 0)]
+
+
+async def test_who_has_dropped_out_and_is_back_is_in_no_group_and_not_stuck(serve: Serve) -> None:
+    server = await serve(grouping(ALONE % ('"proceed"', ""), size=2), players=2)
+    host = await server.host()
+    await server.act(lambda: host.state.writing().assign(host.flow.private(1), "dropped_out", True))
+    for id in (1, 2):
+        await server.opened(id)
+    await server.clock.advance(61)
+    assert await pages(server) == "Play Play"
+    assert await groups_of(server) == []
 
 
 async def test_the_time_left_is_said(serve: Serve) -> None:
