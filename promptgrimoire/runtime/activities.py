@@ -157,7 +157,7 @@ class Run:
 class Awaited(Run):
     """An activity whose end somebody awaits (a page, a submission, joining)."""
 
-    __slots__ = ("error", "on_end", "value_returned", "waiter")
+    __slots__ = ("_refused", "error", "on_end", "value_returned", "waiter")
 
     def __init__(self, host: Host, cause: Cause, activity: Activity, value: bytes = b"null") -> None:
         super().__init__(host, cause, activity, value)
@@ -165,6 +165,25 @@ class Awaited(Run):
         self.value_returned: Any = None
         self.error: BaseException | None = None
         self.on_end: Callable[[], None] | None = None
+        self._refused = False
+
+    def _commit(self, transaction: Transaction, outcome: Outcome | None = None, result: bytes = b"null") -> int:
+        try:
+            return super()._commit(transaction, outcome, result)
+        except JournalError:
+            self._refused = True
+            raise
+
+    def lost(self, error: BaseException) -> bool:
+        """For what nobody would try again: whether it ended because storage did not take what it wrote.
+
+        Then memory is discarded as after a crash, and what is under way goes on when the session is loaded.
+        """
+        if not self._refused or not isinstance(error, JournalError):
+            return False
+        if self.host.failure is None:
+            self.host.discard(f"storage did not take what {self.activity.label} wrote ({error})")
+        return True
 
     def fail(self, transaction: Transaction, error: BaseException) -> int:
         return self._commit(transaction)

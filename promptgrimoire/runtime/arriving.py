@@ -47,6 +47,8 @@ class WaitRun(Awaited):
             self.mark()
 
     def fail(self, transaction: Transaction, error: BaseException) -> int:
+        if self.lost(error):
+            return 0
         if getattr(self.activity.record, "_key", "") not in self.host.state.records:
             self.activity.record = self.players[0]  # the group has been undone
         reference = self.report(error)

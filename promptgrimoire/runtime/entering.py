@@ -55,6 +55,8 @@ class Entering(HookRun):
 
     def fail(self, transaction: Transaction, error: BaseException) -> int:
         """The player waits at a plain page with "Try again", unless somebody has moved them elsewhere by now."""
+        if self.lost(error):
+            return 0
         reference = self.report(error)
         seq = self._commit(transaction)
         host, private = self.host, self.private

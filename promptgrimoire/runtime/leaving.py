@@ -74,6 +74,8 @@ class Leaving(HookRun):
 
         Who has pressed Next sees the failure, and may press it again; who was released or is out of time is held.
         """
+        if (self.unasked or self.waiter is not None) and self.lost(error):
+            return 0
         reference = ""
         if not isinstance(error, JournalError | Reject | Refused | asyncio.CancelledError):
             reference = error.reference = self.report(error)  # type: ignore[attr-defined]
