@@ -308,12 +308,12 @@ class Gateway:
         study = self.experiments.study(config)
         for host in self._hosts.values():
             if host.config == config:
-                host.study = study
-                host.state.lines = Lines(study.project)
+                host.study, host.state.lines = study, Lines(study.project)
                 host.state.declare(study.declared)
                 host.timers.plan()
+                host.waiting.look_again()
                 for player in host.state.everybody:
-                    if host.flow.private(player.id)._fields.get("held"):
+                    if player._about.get("held"):
                         self._spawn(host.flow.retry(player))
 
     # ---------------------------------------------------------------- housekeeping

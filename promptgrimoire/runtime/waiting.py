@@ -210,6 +210,11 @@ class Waiting:
         for player in players:
             self.changed(player)
 
+    def look_again(self) -> None:
+        """Another version of the study runs: whoever waits may be released by it."""
+        for spot, players in self._here.items():
+            self.look(spot, *players)
+
     def look(self, spot: Spot, *players: int) -> None:
         """Look soon whether somebody there can go on, on behalf of these players."""
         self._due.setdefault(spot, set()).update(players)

@@ -483,6 +483,16 @@ async def test_a_template_of_the_authors(serve: Serve) -> None:
     assert "1 of 4 participants is here" in html
 
 
+async def test_an_edit_of_the_group_size_reaches_those_who_wait(serve: Serve) -> None:
+    server = await serve(grouping(size=3), players=2)
+    for id in (1, 2):
+        await server.opened(id)
+    server.file.write_text(server.file.read_text().replace("group_size = 3", "group_size = 2"))
+    assert server.experiments.refresh(server.name)
+    await settle()
+    assert await pages(server) == "Play Play"
+
+
 async def test_nobody_leaves_a_wait_page_by_posting(serve: Serve) -> None:
     server = await serve(grouping())
     await server.submit(1)
