@@ -1,0 +1,480 @@
+"""Studies at random, played at random, against a plain model of where everybody is and which hooks have run how often.
+
+Hypothesis makes the study (nested sequences, hooks that wait or fail, pages that are skipped, Back) and what happens:
+participants who post, post twice, post from stale pages; hooks that go on; servers that stop, or die with what the disk
+had not taken yet. After each step the engine is what `reference.World` says, and what its journal says. A sample here,
+many more with `make torture`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from promptgrimoire.journal.memory import MemoryJournal
+from promptgrimoire.runtime.flow import BACK
+from promptgrimoire.runtime.host import Host
+from promptgrimoire.runtime.recovery import rebuild
+from tests.engine.designs import (
+    NOT_YET,
+    REFUSED,
+    Arms,
+    Design,
+    ImpossibleError,
+    Loop,
+    Need,
+    Sheet,
+    Shuffled,
+    Together,
+    first_of,
+    pages_in,
+    source,
+)
+from tests.engine.reference import Post, World
+from tests.engine.stage import Server, settle
+from tests.engine.test_state_machine import compare
+
+TORTURE = os.environ.get("GRIMOIRE_TORTURE") == "1"
+EXAMPLES = 10_000 if TORTURE else 150
+ENTERING = ("before_always_once", "before_once")
+LEAVING = ("validate", "before_form_save", "may_proceed", "after_once", "after_always_once")
+PEOPLE = 4
+VALUES = ("1", "2", str(REFUSED), str(NOT_YET), "none", "")
+
+# -------------------------------------------------------------------- studies
+
+
+@st.composite
+def sheets(draw: st.DrawFn, name: str) -> Sheet:
+    kind = draw(st.sampled_from(("page", "page", "page", "logic")))
+    skips = draw(st.sampled_from(("", "", "", "all", "odd"))) if kind == "page" else ""
+    known = {"page": [*ENTERING, *LEAVING], "logic": ["before_always_once", "after_always_once"]}[kind]
+    ends = draw(st.sampled_from((0, 0, 1, 2)))
+    hooks = set(draw(st.lists(st.sampled_from(known), unique=True)))
+    hooks |= {"show"} if skips else set()
+    hooks |= {"after_always_once"} if ends else set()
+    slow = frozenset(draw(st.lists(st.sampled_from(sorted(hooks)), unique=True, max_size=2))) if hooks else frozenset()
+    takes, back = (draw(st.booleans()), draw(st.booleans())) if kind == "page" else (False, False)
+    return Sheet(name, kind, frozenset(hooks) - slow, slow, takes, back, skips, ends)
+
+
+@st.composite
+def waits(draw: st.DrawFn, name: str) -> Sheet:
+    kind, wide = draw(st.sampled_from((("meet", False), ("together", False), ("together", False), ("together", True))))
+    known = [*ENTERING, "after_once", "after_always_once", "after_grouping" if kind == "meet" else "all_here"]
+    hooks = set(draw(st.lists(st.sampled_from(known), unique=True)))
+    slow = frozenset(draw(st.lists(st.sampled_from(sorted(hooks)), unique=True, max_size=2))) if hooks else frozenset()
+    return Sheet(name, kind, frozenset(hooks) - slow, slow, wide=wide)
+
+
+@st.composite
+def designs(draw: st.DrawFn) -> Design:
+    names = "ABCDE"[: draw(st.integers(2, 5))]
+    stops = "VWXYZ"[: draw(st.integers(0, 3))]
+    pages = tuple(draw(sheets(name)) for name in names) + tuple(draw(waits(name)) for name in stops)
+    number = iter(range(100))
+    items = [draw(_items(names, number, 2)) for _ in range(draw(st.integers(1, 3)))]
+    for name in stops:
+        items.insert(draw(st.integers(0, len(items))), name)
+    if draw(st.booleans()):  # everybody meets the wait pages equally often
+        first = draw(st.integers(0, len(items) - 1))
+        items[first:] = [Loop(99, tuple(items[first:]), draw(st.integers(1, 2)), carry=draw(st.booleans()))]
+    return Design(pages, (*items, draw(st.sampled_from(names))))
+
+
+def _items(names: str, number: Any, depth: int) -> st.SearchStrategy[Any]:
+    leaf = st.sampled_from(names)
+    return leaf if not depth else st.one_of(leaf, _sequences(names, number, depth))
+
+
+@st.composite
+def _sequences(draw: st.DrawFn, names: str, number: Any, depth: int) -> Any:
+    items = [draw(_items(names, number, depth - 1)) for _ in range(draw(st.integers(1, 3)))]
+    kind = draw(st.sampled_from(("loop", "repeat", "random", "arms", "bracket")))
+    if kind in ("loop", "repeat"):
+        return Loop(next(number), tuple(items), draw(st.integers(1, 3)), kind == "repeat", draw(st.booleans()))
+    if kind == "random":  # so that it can be told which of them it is
+        apart: list[Any] = []
+        for item in items:
+            if not any(first_of(item) & first_of(other) for other in apart):
+                apart.append(item)
+        return Shuffled(tuple(apart))
+    different = {tuple(pages_in(item)): item for item in items}
+    if kind == "arms" and len(different) > 1:
+        return Arms(next(number), tuple(different.values()))
+    return Together(tuple(items))
+
+
+# -------------------------------------------------------------------- what happens
+
+WHO = st.integers(0, 5)
+SIMPLE = st.one_of(
+    st.tuples(st.just("post"), WHO, st.sampled_from(VALUES)),
+    st.tuples(st.just("post"), WHO, st.just("1")),
+    st.tuples(st.just("post"), WHO, st.just("1")),
+    st.tuples(st.just("again"), WHO),
+    st.tuples(st.just("stale"), WHO),
+    st.tuples(st.just("post"), WHO, st.just("back")),
+    st.tuples(st.just("open"), WHO),
+    st.tuples(st.just("open"), WHO),
+    st.tuples(st.just("breaks"), WHO, st.integers(0, 20)),
+    st.tuples(st.just("retry"), WHO),
+)
+ACTIONS = st.one_of(
+    SIMPLE,
+    SIMPLE,
+    SIMPLE,
+    st.tuples(st.just("goes on"), WHO),
+    st.tuples(st.just("connects"), WHO),
+    st.tuples(st.just("leaves"), WHO),
+    st.tuples(st.just("look"), WHO),
+    st.tuples(st.just("stop")),
+    st.tuples(st.just("crash")),
+    st.tuples(st.just("dying disk"), st.integers(0, 6), st.lists(SIMPLE, min_size=1, max_size=3)),
+)
+
+
+class Play:
+    """A study that is played, and the model of it."""
+
+    def __init__(self, folder: Path, design: Design, players: int) -> None:
+        self.design = design
+        self.server = Server(folder, source(design), MemoryJournal())
+        self.world = World(design, players, self.decide)
+        self.posts: list[tuple[Post, int]] = []
+        self.tasks: dict[int, asyncio.Task[Any]] = {}  # posts for whose answer somebody waits
+        self.frozen = False
+        self.compares = True
+        self.connected: dict[int, object] = {}
+        self._host: Host
+
+    async def begin(self) -> None:
+        await self.server.start()
+        self._host = await self.server.create(len(self.world.people))
+        self.world.begin()
+        await self.settled()
+
+    def decide(self, id: int, position: int, arms: int, need: Need) -> Any:
+        """What the engine has drawn."""
+        player = self._host.state.player(id)
+        if need.kind == "arm":
+            showed = player._fields.get("between_showed", ())
+            if arms >= len(showed):
+                raise ImpossibleError
+            for number, arm in enumerate(need.options.items):
+                found = [f"lab/{name}" for name in pages_in(arm)]
+                if list(showed[arms]) == found:
+                    return number
+            raise ImpossibleError
+        order = self._host.flow.route.names(player)
+        if position >= len(order):
+            raise ImpossibleError
+        for number, item in enumerate(need.options):
+            if order[position].removeprefix("lab/") in first_of(item):
+                return number
+        raise ImpossibleError
+
+    # ---------------------------------------------------------------- actions
+
+    def who(self, number: int) -> int:
+        return number % len(self.world.people) + 1
+
+    async def act(self, action: tuple[Any, ...]) -> None:
+        name, *arguments = action
+        await getattr(self, "_" + name.replace(" ", "_"))(*arguments)
+
+    async def _post(self, who: int, value: str) -> None:
+        id = self.who(who)
+        number = len(self.posts)
+        await self._submit(id, Post(number, self.world.people[id].stay, f"n{number}", value))
+
+    async def _again(self, who: int) -> None:
+        """The same submission a second time."""
+        id = self.who(who)
+        mine = [post for post, other in self.posts if other == id]
+        if mine:
+            last = mine[-1]
+            await self._submit(id, Post(len(self.posts), last.stay, last.id, last.value))
+
+    async def _stale(self, who: int) -> None:
+        """A page that is open in another tab, and over, is submitted."""
+        id = self.who(who)
+        number = len(self.posts)
+        await self._submit(id, Post(number, self.world.people[id].stay - 1, f"n{number}", "2"))
+
+    async def _submit(self, id: int, post: Post) -> None:
+        host = self._host
+        player = host.state.player(id)
+        ahead = player._about["stay"] - self.world.people[id].stay
+        place = self.world.people[id].place
+        data = {} if place is None else {f"f_{place.name}": post.value}
+        if post.value == "back":
+            data = {BACK: "1"}
+        submitting = self.server.submit(id, post.stay + ahead, data, submission=post.id)
+        self.tasks[post.number] = asyncio.ensure_future(submitting)
+        self.posts.append((post, id))
+        await settle()
+        self.world.post(id, post)
+        await self.settled()
+
+    async def _open(self, who: int) -> None:
+        id = self.who(who)
+        self.server.gates.open(f"p{id}")
+        self.server.gates.shut(f"p{id}")
+        await settle()
+        self.world.open(id)
+        await self.settled()
+
+    async def _breaks(self, who: int, which: int) -> None:
+        """From now on a hook fails; or, where one does, none."""
+        hooks = [f"{sheet.name} {hook}" for sheet in self.design.sheets for hook in sorted(sheet.hooks)]
+        self.world.broken = set() if self.world.broken or not hooks else {hooks[which % len(hooks)]}
+        broken = list(self.world.broken)
+        await self.server.act(lambda: setattr(self._host.state.session, "broken", broken))
+        self.world.commit()
+        await self.settled()
+
+    async def _retry(self, who: int) -> None:
+        id = self.who(who)
+        if self.world.people[id].held:
+            task = asyncio.ensure_future(self._host.retry(self._host._token(id)))
+            await settle()
+            self.world.retry(id)
+            await self.settled()
+            task.cancel()
+
+    async def _goes_on(self, which: int) -> None:
+        """A hook of a wait page goes on."""
+        if self.world.hooks:
+            hook = which % len(self.world.hooks)
+            gate = f"w{self.world.hooks[hook].company or self._host.state.session.id}"
+            self.server.gates.open(gate)
+            self.server.gates.shut(gate)
+            await settle()
+            self.world.go_on(hook)
+            await self.settled()
+
+    async def _connects(self, who: int) -> None:
+        id = self.who(who)
+        if id not in self.connected:
+            self.connected[id] = object()
+            self._host.attendance.opened(id, self.connected[id])
+            await settle()
+            self.world.presence(id, online=True)
+            await self.settled()
+
+    async def _leaves(self, who: int) -> None:
+        """Somebody closes their browser, for longer than the grace."""
+        id = self.who(who)
+        if id in self.connected:
+            self._give_up()
+            self._host.attendance.closed(id, self.connected.pop(id), "left")
+            await self.server.clock.advance(self.server.settings.grace.away + 1)
+            self.world.presence(id, online=False)
+            await self.settled()
+
+    def _reconnect(self) -> None:
+        """Whoever was there comes back at once."""
+        for id, connection in self.connected.items():
+            self._host.attendance.opened(id, connection)
+
+    async def _look(self, who: int) -> None:
+        """Somebody loads their page."""
+        id = self.who(who)
+        person = self.world.people[id]
+        self._give_up()
+        rendering = await self.server.page(id)
+        expected = "page"
+        if person.held:
+            expected = "held"
+        elif person.work is not None and (person.work.kind == "entering" or person.work.accepted):
+            expected = "moment"
+        elif person.ended:
+            expected = "end"
+        assert rendering.kind == expected
+        await self.settled()
+
+    async def _stop(self) -> None:
+        self._give_up()
+        await self.server.stop()
+        await self.server.start()
+        self._host = await self.server.host()
+        self._reconnect()
+        await settle()
+        self.world.crash()
+        await self.settled()
+
+    async def _crash(self) -> None:
+        self._give_up()
+        self._host = await self.server.restart(kill=True)
+        self._reconnect()
+        await settle()
+        self.world.crash()
+        await self.settled()
+
+    async def _dying_disk(self, entries: int, actions: list[tuple[Any, ...]]) -> None:
+        """The disk takes so many entries more and no further ones; then the server dies."""
+        world, journal = self.world, self.server.journal
+        self._give_up()
+        world.history = [world.state()]
+        take = journal.append
+        left = iter(range(entries))
+
+        def append(listener: object, row: object, description: object = None) -> None:
+            if next(left, None) is not None:
+                take(listener, row, description)
+
+        journal.append = append
+        self.frozen = True
+        for action in actions:
+            await self.act(action)
+        self._give_up()
+        await self.server.crash()
+        del journal.append
+        self.frozen = False
+        await self.server.start()
+        self._host = await self.server.host()
+        await settle()
+        problem: Exception | None = None
+        for state in reversed(world.history):
+            world.restore(state)
+            try:
+                world.crash()
+                self.same()
+            except (AssertionError, ImpossibleError) as error:
+                problem = problem or error
+            else:
+                break
+        else:
+            raise AssertionError(f"{len(world.history)} states; {problem}")
+        for id, connection in self.connected.items():
+            self._host.attendance.opened(id, connection)
+            await settle()
+            world.presence(id, online=True)
+        await self.settled()
+
+    def _give_up(self) -> None:
+        """Nobody waits for an answer any more."""
+        for task in self.tasks.values():
+            task.cancel()
+        self.tasks.clear()
+        self.world.give_up_posts()
+
+    # ---------------------------------------------------------------- comparing
+
+    async def settled(self) -> None:
+        await settle()
+        self.same()
+        if not self.frozen:
+            self._answers()
+            if self.compares:
+                await self._rebuilt()
+
+    def seen(self) -> dict[int, dict[str, Any]]:
+        found = {}
+        for player in self._host.state.everybody:
+            about = player._about
+            found[player.id] = {
+                "page": about.get("page", "").removeprefix("lab/"),
+                "position": player.show_page,
+                "round": player.round,
+                "nested": [] if not player.round else list(player.round_nested),
+                "log": list(player.log),
+                "answers": {name: value for name, value in player._fields.items() if name.startswith("f_")},
+                "held": bool(about.get("held")),
+                "arrived": about.get("moving") is None,
+                "ended": about.get("completion") == "completed",
+                "online": player.online,
+                "group": None if player.group is None else player.group.id,
+                "together": [] if player.group is None else player.group.get("log", []),
+            }
+        return found
+
+    def same(self) -> None:
+        found, expected = self.seen(), self.world.seen()
+        assert set(self._host.state.session.broken) == self.world.broken
+        assert self._host.state.session.get("log", []) == self.world.companies[0].log
+        for id, about in expected.items():
+            for name, value in about.items():
+                assert found[id][name] == value, f"player {id}, {name}: found {found[id][name]!r}, expected {value!r}"
+
+    def _answers(self) -> None:
+        """Posts are answered once what they lead to is over; not before."""
+        for number, task in list(self.tasks.items()):
+            if task.done():
+                error = task.exception()
+                found = "failed" if error is not None else "moved" if task.result() is None else "refused"
+                expected = self.world.outcomes.get(number, "")
+                assert found == expected, f"post {number}: {found}, not {expected or 'answered'} ({error!r})"
+                del self.tasks[number]
+            else:
+                assert self.world.people[self.posts[number][1]].work is not None
+
+    async def _rebuilt(self) -> None:
+        host = self._host
+        assert host.failure is None
+        await host.durable()
+        state = self.server.gateway._new_state(host.id, host.study)
+        compare(host, await rebuild(self.server.journal, host.id, state, host.limits))
+
+    async def finish(self) -> None:
+        """Everything goes well from here on: everybody gets to the end, but for those whose partners are too few."""
+        if self.world.broken:
+            await self._breaks(0, 0)
+        self.compares = False
+        for who in range(len(self.world.people)):
+            await self._connects(who)
+        for _ in range(400):
+            before = self.world.state()
+            for who in range(len(self.world.people)):
+                person = self.world.people[self.who(who)]
+                if person.held:
+                    await self._retry(who)
+                elif person.work is not None:
+                    await self._open(who)
+                else:
+                    await self._post(who, "3")
+            await self._goes_on(0)
+            if before == self.world.state():
+                break
+        await self._rebuilt()
+        self.world.check_who_is_left()
+
+
+async def play(design: Design, players: int, actions: list[tuple[Any, ...]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        one = Play(Path(folder), design, players)
+        await one.begin()
+        try:
+            for action in actions:
+                await one.act(action)
+            await one.finish()
+        finally:
+            for task in one.tasks.values():
+                task.cancel()
+            await one.server.crash()
+
+
+@pytest.mark.torture
+@settings(
+    max_examples=EXAMPLES,
+    derandomize=not TORTURE,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    database=None,
+)
+@given(design=designs(), players=st.integers(1, PEOPLE), actions=st.lists(ACTIONS, max_size=40))
+def test_studies_go_as_the_reference_says(design: Design, players: int, actions: list[tuple[Any, ...]]) -> None:
+    logging.disable(logging.CRITICAL)
+    try:
+        asyncio.run(asyncio.wait_for(play(design, players, actions), 10))
+    finally:
+        logging.disable(logging.NOTSET)
