@@ -34,7 +34,7 @@ _CONVERSIONS = 500  # of Markdown, kept at a time
 _SWITCHES = ("buttons", "button_next", "button_back")  # what a Markdown page may {% set %} for Base.html
 _BUILTINS: tuple[Callable[..., Any], ...] = (
     *(len, range, min, max, sum, sorted, reversed, enumerate, zip, round, abs, any, all),
-    *(str, int, float, bool, list, dict, set, tuple),
+    *(str, int, float, bool, list, dict, set, tuple, map, filter, divmod, pow, isinstance, hasattr, repr, ord, chr),
 )
 # What a page's form puts into its context (see `Form.context`).
 OF_FORMS = ("form", "fields", "field", "errors", "likert_matrix", "likert_grid")

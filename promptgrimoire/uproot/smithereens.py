@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import namedtuple
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal as cu
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +18,7 @@ from promptgrimoire.authoring import files, messages, sequence, tasks
 from promptgrimoire.authoring.files import append_to_csv, data_uri
 from promptgrimoire.authoring.filters import fmtnum, to
 from promptgrimoire.authoring.live import live
+from promptgrimoire.authoring.lookup import handle
 from promptgrimoire.authoring.messages import (
     add_to_group,
     create_group,
@@ -127,6 +128,16 @@ def read_csv(path: str | Path) -> list[dict[str, str]]:
     return files.read_csv(path) if Path(path).exists() else []
 
 
+def watch_for_dropout(player: Any, handler: Callable[..., Any], tolerance: float = 30) -> None:
+    """The main face's `watch_for_dropout`, except that the player may be an identifier."""
+    tasks.watch_for_dropout(handle(player), handler, tolerance)
+
+
+def mark_dropout(player: Any) -> None:
+    """The main face's `mark_dropout`, except that the player may be an identifier."""
+    tasks.mark_dropout(handle(player))
+
+
 def sha256(data: str | bytes) -> str:
     """The SHA-256 of a text (as UTF-8) or of bytes, in 64 hexadecimal digits."""
     return hashlib.sha256(data.encode() if isinstance(data, str) else data).hexdigest()
@@ -184,6 +195,7 @@ __all__ = [
     "get_setting",
     "identify",
     "live",
+    "mark_dropout",
     "materialize",
     "move_to_end",
     "move_to_page",
@@ -205,4 +217,5 @@ __all__ = [
     "transition_to_end",
     "transition_to_page",
     "uuid",
+    "watch_for_dropout",
 ]

@@ -62,6 +62,9 @@ def test_buttons_stand_where_they_are_placed(loaded: Loaded) -> None:
     assert ">BACK</button>" in main(html)
     without = shown(loaded, body, **placed(False))
     assert "grimoire-button-back" not in without
+    alone = shown(loaded, "{% block main %}{{ button_next() }}{% endblock %}", **placed(True))
+    assert alone.count("grimoire-button-next") == 1
+    assert 'id="grimoire-button-back"' not in alone
 
 
 def test_buttons_that_are_not_placed_stand_at_the_foot(loaded: Loaded) -> None:

@@ -119,6 +119,7 @@ async def test_ferry_dilemma(serve: Serve) -> None:
             for one, seat in ((ann, "bow, as number 0"), (bob, "stern, as number 1")):
                 await one.reaches(f"Trip {round}")
                 says(one.page, seat)
+            says(ann.page, f"Last time: {['nothing', True, False][round - 1]}")
             chosen = dict(cooperate="I row") if round != 2 else {}
             await ann.submit(**(chosen or {"cooperate": "I rest"}))
             await bob.submit(cooperate="I row")
