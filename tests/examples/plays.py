@@ -131,6 +131,21 @@ async def _stranger_matching(pages: Pages) -> None:
     await pages[1].wait_for_timeout(300)
 
 
+async def _dropouts(pages: Pages) -> None:
+    link = pages[1].url
+    for page in pages:
+        await next_page(page)
+    for page in pages:
+        await comes(page, "Your contribution")
+    await pages[1].goto("about:blank")
+    for page, points in ((pages[0], "15"), (pages[2], "9")):
+        await page.get_by_label("How many").fill(points)
+        await next_page(page)
+    heading = pages[0].get_by_role("heading", level=1)
+    await expect(heading).to_have_text("Round 1 of 3", timeout=60_000)  # DROPOUT_TOLERANCE is 20 seconds
+    await pages[1].goto(link)
+
+
 GAMES: dict[str, Play] = {
     "prisoners_dilemma": Play(2, _prisoners_dilemma),
     "public_goods": Play(3, _public_goods),
@@ -140,4 +155,5 @@ GAMES: dict[str, Play] = {
     "beauty_contest": Play(8, _beauty_contest),
     "repeated_dilemma": Play(12, _repeated_dilemma),
     "stranger_matching": Play(4, _stranger_matching),
+    "dropouts": Play(3, _dropouts),
 }
