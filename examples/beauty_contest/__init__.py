@@ -23,9 +23,11 @@ class Guess(Page):
 
 class Everybody(SynchronizingWait):
     synchronize = "session"  # all who have joined, however many
+    patience = 120  # seconds; then the round goes on without whoever has not guessed
+    if_missing = "proceed"
 
     def all_here(page, session):
-        guessers = session.players.filter(_.guess >= 0)  # not who is through already, and has not guessed
+        guessers = session.players.filter(_.guess >= 0)  # not who has not guessed in this round
         average = mean(guessers.each("guess"))
         target = average * 2 / 3
         least = min(abs(player.guess - target) for player in guessers)
