@@ -219,7 +219,8 @@ class Flow:
     def time_out(self, player: Player, stay: int) -> None:
         """The time of that stay is over and its browser has posted nothing: the server acts. See `leaving.submit`.
 
-        A submission that has been accepted goes on; one that is still being checked is overtaken.
+        A submission that has been accepted goes on; one that is still being checked is overtaken: what it says counts
+        as what the browser would have posted.
         """
         spec = self.page_of(player)
         fields, under_way = self.private(player.id)._fields, self.leaving.get(player.id)
@@ -227,11 +228,14 @@ class Flow:
             return
         if fields.get("stay") != stay or fields.get("moving") is not None or fields.get("held"):
             return
-        if under_way is not None and under_way.current and (under_way.accepted or under_way.timed_out):
-            return
+        posted = None
+        if under_way is not None and under_way.current:
+            if under_way.accepted or under_way.timed_out:
+                return
+            posted = under_way.posted
         run = Leaving(self._host, Submitted(player.id, stay), player, timed_out=True)
         run.unasked = True
-        self._leave(submit(run, spec, Posted()), run)
+        self._leave(submit(run, spec, posted or Posted()), run)
 
     def _page_is_over(self, id: str) -> None:
         player = self._host.state.player(int(id))
@@ -317,7 +321,7 @@ class Flow:
         hidden = stealth_of(spec)
         value = to_browser({name: values for name, values in posted.data.items() if name not in hidden})
         run = Leaving(self._host, Submitted(player.id, stay, submission), player, value, key=key, timed_out=timed_out)
-        run.request, run.times = request, times
+        run.request, run.posted, run.times = request, posted, times
         self._leave((go_back if BACK in posted.data else submit)(run, spec, posted), run)
         return run
 

@@ -32,7 +32,7 @@ Errors = dict[str, list[str]]  # by field; "" for the page as a whole
 class Leaving(HookRun):
     """A player is leaving a page. Once its data is `accepted`, a crash lets the rest of its hooks run on loading."""
 
-    __slots__ = ("accepted", "errors", "held", "key", "request", "stay", "timed_out", "times", "unasked")
+    __slots__ = ("accepted", "errors", "held", "key", "posted", "request", "stay", "timed_out", "times", "unasked")
 
     def __init__(
         self,
@@ -54,6 +54,7 @@ class Leaving(HookRun):
         self.errors: Errors = {}
         self.times: BrowserTimes | None = None
         self.request: PageRequest | None = None  # what it came with
+        self.posted: Posted | None = None
 
     @property
     def current(self) -> bool:

@@ -213,7 +213,7 @@ async def test_a_submission_that_is_still_being_checked_is_overtaken(serve: Serv
     server.gates.open("validate")
     await settle()
     await posting
-    assert (_page(player), player.age) == ("lab/Free", None)
+    assert (_page(player), player.age, player.mood) == ("lab/Free", 41, None), "what was touched was answered in time"
 
 
 async def test_a_timeout_hook_chooses_the_seconds_of_each_player(serve: Serve) -> None:
