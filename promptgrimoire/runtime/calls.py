@@ -125,10 +125,10 @@ class Calls:
         if call.handled > document.handled:
             self._host.deliveries.handled(document, call.handled)
         n = call.n
-        if table.held > _MOST_HELD * self._host.limits.outbox_bytes and n == table.expected and not call.document:
-            if document.sink is not None:  # it takes no replies, or says so of none
-                document.sink.close(CloseCode.SLOW, "too many calls have ended and are not called settled")
-                return
+        too_many = table.held > _MOST_HELD * self._host.limits.outbox_bytes  # it takes no replies, or says so of none
+        if too_many and n == table.expected and not call.document and document.sink is not None:
+            document.sink.close(CloseCode.SLOW, "too many calls have ended and are not called settled")
+            return
         if n != table.expected:
             if n > table.expected:
                 self._complain(document, call, "gap", f"expected call {table.expected} of this document, found {n}")
