@@ -131,7 +131,11 @@ class Dropouts:
             elif function != _HOOK:
                 raise AuthorError(f"the function {function} of watch_for_dropout does not exist any more in {app}")
 
-        run = _DropoutRun(host, DeadlineReached(key), activity, lambda: host.deadlines.due(key) is not None and lose())
+        def lose_all_the_same() -> None:
+            if host.deadlines.due(key) is not None:
+                lose()
+
+        run = _DropoutRun(host, DeadlineReached(key), activity, lose_all_the_same)
         host.start(losing(), run, host.tasks.keep)
 
     def _declare(self, player: Player) -> None:

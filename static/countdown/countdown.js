@@ -79,6 +79,7 @@ const ring = () => {
 
 const tick = () => {
   show();
+  if (!over && left() <= 0) ring(); // the server has told its time better meanwhile
   if (!over) setTimeout(tick, ((((left() * 1000) % 1000) + 1000) % 1000) + 10);
 };
 

@@ -8,6 +8,7 @@ import pytest
 
 from promptgrimoire.authoring.experiment import load
 from promptgrimoire.errors import AuthorError, ExperimentError, ReadOnly
+from promptgrimoire.runtime.dropouts import Dropouts
 from tests.engine.conftest import Serve
 from tests.engine.stage import Server, Tab
 
@@ -141,6 +142,22 @@ async def test_a_dropout_is_noticed_across_a_restart_and_the_outage_does_not_cou
     assert _ran(server) == ["dropout 1"]
 
 
+async def test_a_crash_between_leaving_and_the_deadline_for_it_forgets_nobody(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = await serve(LAB)
+    one = await server.opened()
+    with monkeypatch.context() as crashing:
+        crashing.setattr(Dropouts, "look", lambda self, player: None)
+        one.lose(1001)
+        await server.clock.advance(10)
+        await server.crash()
+    await server.start()
+    await server.host()
+    await server.clock.advance(60)
+    assert _ran(server) == ["dropout 1"]
+
+
 async def test_whoever_comes_back_to_a_server_that_was_restarted_has_not_dropped_out(serve: Serve) -> None:
     server = await serve(LAB)
     await server.opened()
@@ -198,7 +215,7 @@ async def test_a_crash_between_the_mark_and_what_runs_then_loses_nothing(serve: 
     host = await server.host()
     player = await server.player()
     await server.opened()
-    server.clock.at = lambda when, function: type("Never", (), {"cancel": lambda self: None})()  # type: ignore[assignment, method-assign]
+    server.clock.at = lambda when, function: type("Never", (), {"cancel": lambda self: None})()  # type: ignore[method-assign]
     await server.act(lambda: host.dropouts.mark(player))
     assert _ran(server) == []
     del server.clock.at
