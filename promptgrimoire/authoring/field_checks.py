@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from promptgrimoire.authoring.forms import wrong_field
 from promptgrimoire.authoring.pages import PageSpec
+from promptgrimoire.authoring.prototypes import wrong_field
 
 _SHOWN = re.compile(r"\b(?:fields|field|form|likert_matrix|likert_grid)\b|\{%-?\s*include")
 

@@ -7,23 +7,23 @@ errors. Never stores anything, never asks the author's `validate` (the flow does
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import Any, Protocol
 
 import msgspec
 from markupsafe import Markup
 from wtforms.form import BaseForm
 from wtforms.meta import DefaultMeta
+from wtforms.utils import unset_value
 
 from promptgrimoire.authoring import field_html, form_texts, likert_html, plain_fields
 from promptgrimoire.authoring.choice_fields import ChoiceField, RadioField
 from promptgrimoire.authoring.field_base import GrimoireField
 from promptgrimoire.authoring.html import element, joined, void
 from promptgrimoire.authoring.posted import Posted
+from promptgrimoire.authoring.prototypes import Prototype, prototype
 from promptgrimoire.authoring.uploads import Upload
 from promptgrimoire.authoring.vocabulary import near_miss
 from promptgrimoire.errors import AuthorError, NotStorable
-from promptgrimoire.state.declared import BUILT_IN
 from promptgrimoire.state.values import encode
 
 TOUCHED = "_touched"  # the posted names of the fields that the participant has touched, with commas between them
@@ -87,8 +87,7 @@ class Form:
         self._rendered: set[str] = set()
         self._summed_up = False
         self._touched_names: set[str] = set()
-        self._fresh: Mapping[str, Any] = {}  # fields that look the same for everybody, as the author made them
-        self._language = language
+        self._fresh: Mapping[str, Prototype] = {}  # fields that look the same for everybody, as the author made them
         self._gettext = language.gettext
 
     def __getitem__(self, name: str) -> Any:
@@ -200,9 +199,9 @@ class Form:
 
     # ---------------------------------------------------------------- showing
 
-    def fresh(self, unbound: Mapping[str, Any]) -> None:
-        """These fields are shown as the author made them: what that looks like is kept with them."""
-        self._fresh = unbound
+    def fresh(self, prototypes: Mapping[str, Prototype]) -> None:
+        """These fields are shown as the author made them, which looks the same for everybody."""
+        self._fresh = prototypes
 
     def context(self) -> dict[str, Any]:
         """The names that templates use; the frame knows the form itself as `grimoire_form`."""
@@ -230,13 +229,8 @@ class Form:
         if isinstance(field, str):
             field = self[field]
         self._rendered.add(field.short_name)
-        unbound = None if attributes else self._fresh.get(field.short_name)
-        if unbound is None:
-            return Markup(field_html.whole(field, **attributes))
-        known: dict[Any, Markup] = unbound.__dict__.setdefault("grimoire_shown", {})
-        if self._language not in known:
-            known[self._language] = Markup(field_html.whole(field))
-        return known[self._language]
+        fresh = None if attributes else self._fresh.get(field.short_name)
+        return Markup(field_html.whole(field, **attributes)) if fresh is None else fresh.drawn
 
     def summary(self) -> Markup:
         """`{{ errors() }}`: what is wrong, with links to the fields; the first call shows it, further ones nothing."""
@@ -289,53 +283,24 @@ def build_form(
 
     Raises AuthorError where a field cannot be part of a form.
     """
-    for name, unbound in fields.items():
-        problem = wrong_field(name, unbound)
-        if problem is not None:
-            raise AuthorError(f"fields: {problem}")
     language = language or ENGLISH
-    bound = BaseForm({name: plain_fields.ready(unbound) for name, unbound in fields.items()}, meta=_Meta(language))
+    meta = _Meta(language)
+    prototypes = {name: prototype(name, unbound, language, meta) for name, unbound in fields.items()}
     earlier = {name: value for name, value in (defaults or {}).items() if name in fields and value is not None}
-    bound.process(None, data=earlier)
-    known = list((order or {}).get("fields", ()))
-    places = {name: place for place, name in enumerate(known)}
-    form = Form(bound, language, sorted(fields, key=lambda name: places.get(name, len(places))))
-    choices = (order or {}).get("choices", {})
-    for name, field in bound._fields.items():
-        if isinstance(field, GrimoireField):
-            field.prefilled = name in earlier
-        if isinstance(field, ChoiceField) and name in choices:
-            field.reorder(list(choices[name]))
+    bound = BaseForm({}, meta=meta)
+    for name, one in prototypes.items():
+        bound._fields[name] = field = one.field(bound, earlier.get(name, unset_value))
+        if name in earlier and isinstance(field, GrimoireField):
+            field.prefilled = True
     if order is None:
-        form.fresh(
-            {name: one for name, one in fields.items() if name not in earlier and not callable(bound[name].default)}
-        )
-    return form
-
-
-_UNSUPPORTED: Mapping[str, str] = MappingProxyType(
-    {
-        "FormField": "write its fields into the page's",
-        "FieldList": "write one field each",
-        "MultipleFileField": "write one FileField each",
-        "SubmitField": "the page has a Next button",
-    }
-)
-
-
-def wrong_field(name: object, field: object) -> str | None:
-    """What is wrong with one entry of `fields`, with the mend; None where nothing is."""
-    if not isinstance(name, str) or not name.isidentifier() or name.startswith("_"):
-        return f"expected a name for the field, of letters and digits, found {name!r}"
-    if name in BUILT_IN:
-        return f"{name}: '{name}' is built in; choose another name, such as participant_{name}"
-    kind = getattr(field, "field_class", None)
-    if kind is None:
-        if isinstance(field, type):
-            return f"{name}: found the class {field.__name__}; write {field.__name__}(label=...)"
-        return f"{name}: expected a field, as in StringField(label=...), found {field!r}"
-    mend = plain_fields.why_unsupported(kind)
-    return None if mend is None else f"{name}: {kind.__name__} cannot be part of a page's form; {mend}"
+        form = Form(bound, language, list(fields))
+        form.fresh({name: one for name, one in prototypes.items() if name not in earlier and one.is_constant})
+        return form
+    places = {name: place for place, name in enumerate(order.get("fields", ()))}
+    for name, keys in order.get("choices", {}).items():
+        if isinstance(bound._fields.get(name), ChoiceField):
+            bound._fields[name].reorder(list(keys))
+    return Form(bound, language, sorted(fields, key=lambda name: places.get(name, len(places))))
 
 
 class _Meta(DefaultMeta):  # type: ignore[misc]

@@ -207,6 +207,63 @@ def test_earlier_answers_fill_a_form_and_defaults_do_where_there_are_none() -> N
     assert page(build_form(fields)) == fresh  # what is remembered of the looks of a field is nobody's answer
 
 
+def test_a_field_that_stands_twice_on_a_page_is_two_fields() -> None:
+    same = IntegerField(label="How many?")
+    first, second = (Elements(page(build_form({name: same, "other": StringField()}))) for name in ("a", "b"))
+    assert (len(first.named("a")), len(second.named("b"))) == (1, 1)
+    both = build_form({"a": same, "b": same})
+    assert both.check({"a": ["1"], "b": ["2"]}).values == {"a": 1, "b": 2}
+
+
+def test_what_one_form_does_to_its_fields_no_other_form_has() -> None:
+    class Counting(StringField):
+        def __init__(self, **rest: Any) -> None:
+            super().__init__(**rest)
+            self.inner = {"seen": []}  # type: ignore[var-annotated]
+
+    fields = {
+        "age": IntegerField(label="Age", render_kw={"class": "wide"}, min=1),
+        "team": RadioField(choices=["a", "b"]),
+        "own": Counting(),
+    }
+    fresh = page(build_form(fields))
+    form = build_form(fields)
+    form["age"].render_kw["class"] = "narrow"
+    form["age"].heading, form["age"].minimum = "Years", 5
+    form["team"].choices.reverse()
+    form["own"].inner["seen"].append("me")
+    form["own"].label.text = form["team"].label.text = "mine"
+    for other in (build_form(fields), build_form(fields, defaults={"age": 3})):
+        assert (other["age"].render_kw, other["age"].heading, other["age"].minimum) == ({"class": "wide"}, "Age", 1)
+        assert [one.key for one in other["team"].choices] == ["a", "b"]
+        assert other["own"].inner == {"seen": []}
+        assert "mine" not in (other["own"].label.text, other["team"].label.text)
+        assert other.check({"age": ["3"], "team": ["b"], "own": ["x"]}).errors == {}
+    assert page(build_form(fields)) == fresh
+
+
+def test_fields_are_made_and_drawn_once_for_all_forms(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = iter(["first", "second"])
+    fields = {"age": IntegerField(label="Age"), "now": StringField(default=lambda: next(texts))}
+    made: list[str] = []
+
+    def noted(name: str) -> None:
+        original = getattr(IntegerField, name)
+
+        def called(*args: Any, **given: Any) -> Any:
+            made.append(name)
+            return original(*args, **given)
+
+        monkeypatch.setattr(IntegerField, name, called)
+
+    noted("__init__")
+    noted("attributes")
+    for text in ("first", "second"):
+        assert f'value="{text}"' in page(build_form(fields))
+    assert build_form({"age": fields["age"]}, language=Languages().get("de")).check({"age": ["3"]}).values == {"age": 3}
+    assert made == ["__init__", "attributes", "__init__"]
+
+
 def test_the_order_that_was_shown_is_shown_again() -> None:
     def fields(*names: str, choices: str) -> dict[str, Any]:
         return {name: RadioField(label=name, choices=list(choices)) for name in names}
