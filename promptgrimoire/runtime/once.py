@@ -68,8 +68,23 @@ class HookRun(Awaited):
             return None
         self.hook = mark
         self.activity.label = f"{spec.key}.{name}"
+        before = self._transaction
         result = hook(self.player, *arguments, **optional)
-        return await result if hook.is_async else result
+        if hook.is_async:
+            result = await result
+            if once and self._transaction is not before:
+                self._keep()
+        return result
+
+    def _keep(self) -> None:
+        """A hook that had waited is over: what it has written since stays, whatever fails next; it runs only once."""
+        hook, self.hook = self.hook, ""
+        try:
+            self.suspended()
+            hook = ""
+        finally:
+            self.hook = hook
+        self.begin()
 
     def _mark(self, mark: str) -> None:
         ran = self.private._fields.get("ran")

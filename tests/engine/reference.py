@@ -230,10 +230,14 @@ class World:
                         person.leaving = hook
                     self.commit()
                     return
+                work = person.work
                 value = self._value(person, hook, resumed)
+                if resumed and hook.endswith("_once"):  # what it has written stays, whatever fails next
+                    self.commit()
+                    self._begin()
                 resumed = False
-                person.work.waits = False
-                person.work.hooks.pop(0)
+                work.waits = False
+                work.hooks.pop(0)
                 self._after(person, hook, value)
         except _FailureError:
             self._failed(id)
