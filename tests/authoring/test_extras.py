@@ -47,8 +47,18 @@ def test_no_second_heading(loaded: Loaded, body: str) -> None:
 
 
 def test_every_block_has_its_place(loaded: Loaded) -> None:
-    names = ("head", "pre_container", "timeoutbox", "start", "titlearea", "main", "main2", "main3", "footer")
-    names = (*names, "late", "late2")
+    names: tuple[str, ...] = (
+        "head",
+        "pre_container",
+        "timeoutbox",
+        "start",
+        "titlearea",
+        "main",
+        "main2",
+        "main3",
+        "footer",
+    )
+    names += ("late", "late2")
     html = shown(loaded, "".join(f"{{% block {name} %}}[{name}]{{% endblock %}}" for name in names))
     assert re.findall(r"\[(\w+)\]", html) == list(names)
     assert "grimoire-button-next" not in html  # main2 held it

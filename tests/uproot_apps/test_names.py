@@ -1,4 +1,4 @@
-"""The compatibility face holds every name that apps written for uproot use, and nothing that its tables do not tell of."""
+"""The compatibility face holds every name that apps written for uproot use, and all of it stands in the tables."""
 
 from __future__ import annotations
 
