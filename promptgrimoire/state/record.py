@@ -93,13 +93,17 @@ class Record(Reference):
             found = self._state.context_of(self)
             if found is not None:
                 return found
+        raise UnknownField(f"{self!r} has no field '{name}'{self._hint(name)}")
+
+    def _hint(self, name: str) -> str:
+        """What to write instead of a field that is not there."""
+        rounds = [round for _, round, _ in self._pages.get(name, ()) if round]
+        if rounds:
+            return f" any more: a new round has begun without it. within(round={rounds[-1]}).{name} still has it"
         near = difflib.get_close_matches(name, [*self._fields, *_built_ins(type(self))], 1)
-        hint = (
-            f"; did you mean '{near[0]}'?"
-            if near
-            else f". Set it in new_player or new_session, or use get({name!r}, default)."
-        )
-        raise UnknownField(f"{self!r} has no field '{name}'{hint}")
+        if near:
+            return f"; did you mean '{near[0]}'?"
+        return f". Set it in new_player or new_session, or use get({name!r}, default)."
 
     def __setattr__(self, name: str, value: Any) -> None:
         state = self._state

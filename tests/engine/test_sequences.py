@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
+from promptgrimoire.errors import UnknownField
 from promptgrimoire.runtime.host import Host
 from promptgrimoire.state.records import Player
 from tests.engine.conftest import Serve
@@ -54,6 +57,20 @@ async def test_rounds_are_counted_and_each_hook_runs_in_each(serve: Serve) -> No
     server = await serve(PAGES + "page_order = [A, Rounds(B, Rounds(C, n=2), n=2), Rounds(B, n=2), Z]")
     await server.create(1)
     assert await to_the_end(server, 1) == "A B1 C2 C3 B4 C5 C6 B1 B2 Z"
+
+
+async def test_what_a_new_round_has_forgotten_is_said_to_be_in_the_last_one(serve: Serve) -> None:
+    """A partner who is a round ahead has no answer any more; "set it in new_player" led away from where it is."""
+    field = "fields = dict(gain=IntegerField(optional=True))"
+    server = await serve(PAGES + f'class Give(Page):\n    """# G"""\n    {field}\npage_order = [Rounds(Give, n=2), Z]')
+    await server.create(1)
+    host = await server.host()
+    player = host.state.player(1)
+    await host.flow.submit(player, player._about["stay"], "n1", {"gain": ["7"]})
+    await settle(3)
+    with pytest.raises(UnknownField, match=r"'gain' any more: .* within\(round=1\).gain still has it"):
+        _ = player.gain
+    assert player.within(round=1).gain == 7
 
 
 async def test_fields_of_earlier_rounds_are_found(serve: Serve) -> None:
