@@ -490,6 +490,11 @@ STORIES: dict[str, tuple[Design, int, list[tuple[Any, ...]]]] = {
         1,
         [("breaks", 0, 1), ("open", 0), ("retry", 0)],
     ),
+    "an answer given between two loops with its page was forgotten when the second one began": (
+        Design((page("A", field=True), page("B")), (Loop(0, ("A",), 1), "A", Loop(1, ("B", "A"), 1), "B")),
+        1,
+        [("post", 0, "1"), ("post", 0, "2"), ("post", 0, "3")],
+    ),
 }
 
 
