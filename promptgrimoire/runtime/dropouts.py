@@ -88,7 +88,7 @@ class Dropouts:
         standing = [key for key in keys if host.deadlines.due(key) is not None]
         here = player.id in host.state.online
         missing = []
-        if not here and about.get("joined") and not about.get("completion"):
+        if not here and about.get("joined") and not self._is_through(player):
             missing = [key for key in keys if key not in standing and not (player.dropped_out and key.endswith(_HOOK))]
         if not (standing if here else missing):
             return
@@ -101,6 +101,16 @@ class Dropouts:
                 host.deadlines.set(key, max(now + keys[key], host.clock.now()), "pause")
 
         host.step(looking, Run(host, Watched(player.id), host.activity(player, _AWAY)))
+
+    def _is_through(self, player: Player) -> bool:
+        """Whether nothing is expected of the player any more: behind the last page, or on it where it asks nothing."""
+        about = player._about
+        if about.get("completion"):
+            return True
+        spec, position = self._host.flow.page_of(player), about.get("position", 0)
+        if spec is None or about.get("moving") is not None or not position or position != len(about["plan"]) - 1:
+            return False
+        return not (spec.settings.get("fields") or "fields" in spec.hooks or spec.live or spec.waits)
 
     def _functions(self, player: Player) -> dict[str, float]:
         """What is to run when the player is lost, with its tolerance in seconds."""

@@ -123,6 +123,28 @@ async def test_whoever_never_came_or_is_through_does_not_drop_out(serve: Serve) 
     assert _ran(server) == []
 
 
+@pytest.mark.parametrize(
+    ("page", "through"),
+    [
+        ('"""# Thank you"""', True),
+        ('"""# One more question"""\n    fields = dict(why=StringField(label="Why?"))', False),
+        ('"""# Chat"""\n    @live\n    def say(page, player): pass', False),
+    ],
+)
+async def test_whoever_has_seen_the_last_page_may_close_it(serve: Serve, page: str, through: bool) -> None:
+    """Results without a button are the end of most studies: all who had read them counted as dropouts."""
+    source = LAB.replace('class End(Page):\n    """# End"""', f"class End(Page):\n    {page}")
+    server = await serve(source, players=2)
+    tabs = [await server.opened(1), await server.opened(2)]
+    await server.submit(1)
+    tabs.append(await server.opened(1))
+    assert (await server.player(1))._about["page"] == "lab/End"
+    for tab in tabs:
+        tab.lose(1001)
+    await server.clock.advance(1000)
+    assert sorted(_ran(server)) == (["dropout 2"] if through else ["dropout 1", "dropout 2"])
+
+
 @pytest.mark.parametrize("crash_after", [2.0, 10.0, 59.0])
 async def test_a_dropout_is_noticed_across_a_restart_and_the_outage_does_not_count(
     serve: Serve, crash_after: float
