@@ -15,7 +15,7 @@ class Task(Page):
     {{ fields() }}
     """
 
-    timeout = 4
+    timeout = 8
     fields = dict(
         age=IntegerField(label="Age"),
         mood=StringField(label="Mood", default="fine"),
@@ -41,7 +41,7 @@ class Long(Page):
     There is time, but not for ever.
     """
 
-    timeout = 12
+    timeout = 25
 
 
 class Refusing(Page):
@@ -55,7 +55,7 @@ class Refusing(Page):
     </script>
     """
 
-    timeout = 3
+    timeout = 8
     fields = dict(word=StringField(label="Word"))
 
 
