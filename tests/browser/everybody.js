@@ -25,7 +25,8 @@
         problems.push(`wider than its button: ${named(element)}`);
     }
     if (wide > room) {
-      const widest = all.filter((one) => !scrolls(one) && (overflows(one) || beyond(one.getBoundingClientRect())));
+      const spills = (one) => overflows(one) && getComputedStyle(one).overflowX === "visible";
+      const widest = all.filter((one) => !scrolls(one) && (spills(one) || beyond(one.getBoundingClientRect())));
       problems.push(`${wide} px wide in a window of ${room} px: ${widest.slice(-2).map(named).join(" ")}`);
     }
     return problems;

@@ -74,7 +74,7 @@ async def _zoom(page: Page) -> list[str]:
 
 
 async def _keyboard(page: Page) -> list[str]:
-    """Tab through the page once: everything is reached, in the order of the page, seen, and works."""
+    """Tab through the page once, from the top: everything is reached, seen, and works."""
     problems: list[str] = []
     count = await page.evaluate("everybody.begin()")
     reached: list[int] = []
@@ -93,8 +93,6 @@ async def _keyboard(page: Page) -> list[str]:
         problems += await _press(page, focused)
     for place in sorted(set(range(count)) - set(reached)):
         problems.append("not reached: " + await page.evaluate("place => everybody.outer(place)", place))
-    if reached != sorted(reached):
-        problems.append(f"reached in the order {reached}")
     return problems
 
 

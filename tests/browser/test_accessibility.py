@@ -42,13 +42,18 @@ Visit = Callable[[Page, Study], Awaitable[object]]
 # ------------------------------------------------------------------ how to get there
 
 
+async def joined(page: Page, study: Study, name: str, **params: str) -> str:
+    """The address of a new participant, whose first page this is."""
+    address = httpx.URL(study.join, params={"page": name, **params})
+    answer = await page.request.post(str(address), form={"key": "x"}, max_redirects=0)
+    return str(address.join(answer.headers["location"]))
+
+
 def at(name: str, **params: str) -> Visit:
     """The page of a participant who has just joined."""
 
     async def visit(page: Page, study: Study) -> None:
-        async with httpx.AsyncClient() as person:
-            joined = await person.post(study.join, params={"page": name, **params}, data={"key": "x"})
-        await page.goto(str(httpx.URL(study.url).join(joined.headers["location"])))
+        await page.goto(await joined(page, study, name, **params))
 
     return visit
 
@@ -81,8 +86,7 @@ async def back(page: Page, study: Study) -> None:
 
 
 async def side_by_side(page: Page, study: Study) -> None:
-    async with httpx.AsyncClient() as person:
-        await person.post(study.join, params={"page": "Text"}, data={"key": "x"})
+    await joined(page, study, "Text")
     await page.goto(f"{study.admin}multiview?players=1")
 
 
@@ -199,6 +203,42 @@ async def study(server: Server, browser: Browser) -> AsyncIterator[Study]:
     join = await page.get_by_role("link", name="/s/").get_attribute("href")
     assert join
     yield Study(server.url, join, page.url)
+    await page.close()
+
+
+DEAD = "if (event.key != `Tab`) event.preventDefault()"
+# Each with what must be said of it.
+FAULTS = {
+    "px wide in a window of 320 px": "<p style='inline-size: 330px'>Wide</p>",
+    "cut off": "<p style='inline-size: 2em; overflow: hidden; white-space: nowrap'>Cut off</p>",
+    "wider than its button": "<button style='inline-size: 2em; white-space: nowrap'>Too narrow</button>",
+    "390 px, light: color-contrast": "<p style='color: #aaa'>Pale</p>",
+    "390 px, dark: color-contrast": "<p class='night'>Dark on dark</p>",
+    "meta-refresh": "<meta http-equiv='refresh' content='600'>",
+    "1280 px, light: label": "<input>",
+    "nothing shows that it has the focus": "<a href='#' style='outline: none'>Link</a>",
+    "it is out of sight": "<button style='position: fixed; inset-block-start: -9rem'>Above</button>",
+    "Space does nothing": f"<button onkeydown='{DEAD}'>Dead</button>",
+    "ArrowDown does nothing": f"<label><input type='radio' name='r' onkeydown='{DEAD}'>R</label>",
+    "not reached: <button tabindex": "<p><button tabindex='3'>First</button></p>",
+    "moves": "<p style='animation: x 2s infinite'>Turns</p><p style='transition: color 1s'>Fades</p>",
+}
+FAULTY = "<!doctype html><html lang='en'><title>T</title><style>@keyframes x {{}}{}</style><main><h1>T</h1>{}</main>"
+NIGHT = "@media (prefers-color-scheme: dark) { .night { color: #333; background: #222 } }"
+
+
+async def test_the_checks_find_what_is_wrong(browser: Browser, axe_source: str) -> None:
+    page = await browser.new_page()
+    await page.set_content(FAULTY.format(NIGHT, "".join(FAULTS.values())))
+    problems = await look_for_problems(page, axe_source)
+    missed = [fault for fault in FAULTS if not any(fault in problem for problem in problems)]
+    assert missed == [], "\n".join(problems)
+    await page.set_content(
+        FAULTY.format("", "<button onkeydown='event.preventDefault()'>Trap</button><button>B</button>")
+    )
+    assert any("not reached: <button>B" in one for one in await look_for_problems(page, axe_source))
+    await page.set_content(FAULTY.format("", "<p>Right</p><button>Press</button>"))
+    assert await look_for_problems(page, axe_source) == []
     await page.close()
 
 
