@@ -277,9 +277,9 @@ def page_spec(page: type[Page], app: str, templates: Templates, report: Report) 
     else:
         template, heading = _template(page, settings.get("template"), templates, report, live, hooks)
     name = page.__name__
-    title = settings.get("title") or heading or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
-    if title == name and issubclass(page, _WAITS):
-        title = ""  # "Please wait", in the participant's language
+    title = settings.get("title") or heading
+    if not title and not issubclass(page, _WAITS):  # there it is "Please wait", in the participant's language
+        title = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
     file, line = report.where(page)
     tabs = str(settings.get("tabs", "allow"))
     spec = PageSpec(name, f"{app}/{name}", app, title, page, hooks, live, template, tabs, file, line, settings)

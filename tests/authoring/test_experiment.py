@@ -111,6 +111,18 @@ def test_hooks_are_inherited(loaded: Loaded) -> None:
     assert experiment.warnings == ()
 
 
+def test_a_wait_page_is_called_as_its_author_says_and_else_by_no_name_of_a_class(loaded: Loaded) -> None:
+    """Participants read "Wait For Offer"; and a title that was the class's name was taken for none."""
+    waits = loaded(
+        "from promptgrimoire import *\n"
+        "class Meet(GroupCreatingWait):\n    title = 'Meet'\n    group_size = 2\n"
+        "class WaitForOffer(SynchronizingWait):\n    pass\n"
+        "class LastPage(Page):\n    fields = dict(why=StringField())\n"
+        "page_order = [Meet, WaitForOffer, LastPage]\n"
+    ).pages
+    assert [spec.title for spec in waits.values()] == ["Meet", "", "Last Page"]
+
+
 def test_hooks_are_declared_in_their_order() -> None:
     names = [kind.name for kind in HOOKS]
     assert names.index("early") < names.index("show") < names.index("before_once") < names.index("templatevars")
