@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from promptgrimoire.authoring.countdown import countdown
+from promptgrimoire.authoring.extras import IDS
 from promptgrimoire.authoring.page_buttons import PageButtons
 from promptgrimoire.authoring.pages import PageSpec
 from promptgrimoire.authoring.shown_app import ShownApp
@@ -151,7 +152,8 @@ class Renderings:
             "texts": language.client,
             "words": language.known(spec.template.script_texts) if spec.template is not None else {},
         }
-        buttons = PageButtons(language.says, bool(config["back"]))
+        ids = "uproot" if spec.template is not None and IDS in spec.template.extras else "grimoire"
+        buttons = PageButtons(language.says, bool(config["back"]), ids)
         shown: Any = player if app.context_class is None else _WithContext(player, app.context_class(player))
         context = {
             **form.context(),

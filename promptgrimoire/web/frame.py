@@ -49,7 +49,7 @@ def page_frame(assets: Assets, limits: Limits | None = None) -> Callable[[PageSp
 
     def frame(spec: PageSpec, config: dict[str, Any]) -> dict[str, Any]:
         extras = sorted(spec.template.extras) if spec.template is not None else ()
-        files = [file for extra in extras for file in _EXTRAS[extra] if file]
+        files = [file for extra in extras for file in _EXTRAS.get(extra, ()) if file]
         return {
             "assets": shared,
             "extra_scripts": [assets.url(file) for file in files if file.endswith(".js")],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from promptgrimoire.authoring.extras import BEHAVIOURS, NAMES, extras_of
+from promptgrimoire.authoring.extras import BEHAVIOURS, IDS, NAMES, extras_of
 from promptgrimoire.authoring.page_buttons import PageButtons
 from tests.authoring.conftest import Loaded
 from tests.authoring.test_templates import STAR, main, page
@@ -105,6 +105,8 @@ def test_parts_of_the_project_are_in_every_page(loaded: Loaded, tmp_path: Path) 
         ("<script>abC.x = vars.C.x</script>", set()),
         ('<a data-bs-toggle="tab" href="#one">One</a>', {BEHAVIOURS}),
         ('<div class="modal-dialog">', {BEHAVIOURS}),
+        ("<style>#uproot-button-next { display: none }</style>", {IDS}),
+        ("<script>I('uproot-button-next').disabled = true</script>", set()),
         ("<script>bootstrap.Modal.getOrCreateInstance(box).show()</script>", {BEHAVIOURS}),
     ],
 )

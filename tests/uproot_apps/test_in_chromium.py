@@ -77,6 +77,8 @@ async def test_tabs_folds_and_dialogs(visit: Any, axe_source: str) -> None:
     await page.get_by_role("button", name="Take it").first.click()
     await expect(page.get_by_text("Hang it up")).to_be_visible()
     await looks_right(page, axe_source)
+    await expect(page.get_by_role("button", name="It hangs")).to_have_css("letter-spacing", "3px")
+    assert await page.evaluate("I('grimoire-button-next') === I('uproot-button-next')")
     await page.get_by_role("button", name="It hangs").click()
     await expect(page.get_by_role("heading", name="Done")).to_be_visible()
 
