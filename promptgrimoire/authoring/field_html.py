@@ -10,11 +10,11 @@ from typing import Any
 from promptgrimoire.authoring import form_texts as texts
 from promptgrimoire.authoring.choice_fields import BooleanField, BoundedChoiceField, LikertField, OneOf, SelectField
 from promptgrimoire.authoring.field_base import Addons, GrimoireField
-from promptgrimoire.authoring.html import Attributes, Html, element, joined, void
+from promptgrimoire.authoring.html import Attributes, Html, element, escaped, joined, void
 from promptgrimoire.authoring.number_fields import RangeField
 from promptgrimoire.authoring.plain_fields import GROUPED, MULTIPLE
 from promptgrimoire.authoring.text_fields import TextAreaField
-from promptgrimoire.authoring.uploads import FileField
+from promptgrimoire.authoring.uploads import SENT, FileField
 
 _GROUPS = ("RadioField", "SelectMultipleField")  # of WTForms: lists of inputs
 
@@ -63,15 +63,14 @@ def control(field: Any, given: Attributes) -> Html:
     if isinstance(field, TextAreaField):
         return element("textarea", "\n" + field._value(), common, look, wrong, field.attributes(), given)
     if isinstance(field, FileField):
-        accept = {"type": "file", "accept": ",".join(field.accept) or None}
-        most = {"data-most": field.max_size, "data-too-large": field.too_large} if field.max_size else {}
-        return void("input", common, look, wrong, accept, most, given)
+        return _file(field, common, look, wrong, given)
     return void("input", common, look, wrong, field.attributes(), {"value": field._value()}, given)
 
 
 def described_by(field: Any) -> dict[str, str]:
     """The attribute that names the description and the errors of a field, as far as there are any."""
     parts = [f"{field.id}-description"] if field.description else []
+    parts += [f"{field.id}-sent"] if getattr(field, "sent", None) is not None else []
     parts += [f"{field.id}-error"] if field.errors else []
     return {"aria-describedby": " ".join(parts)} if parts else {}
 
@@ -217,6 +216,26 @@ def _select(field: SelectField, given: Attributes) -> Html:
     wrong = {"aria-invalid": "true"} if field.errors else {}
     common = {"id": field.id, "name": field.name, "required": not field.optional}
     return element("select", lines, common, look, wrong, given)
+
+
+def _file(field: FileField, *looks: Attributes) -> Html:
+    """With the file that was sent before: it stays unless another is chosen or, where that may be, it is given up."""
+    accept = {"type": "file", "accept": ",".join(field.accept) or None}
+    most = {"data-most": field.max_size, "data-too-large": field.too_large} if field.max_size else {}
+    sent = field.sent
+    if sent is None:
+        return void("input", *looks, accept, most)
+    file = element("bdi", sent.filename)
+    said = element("div", Html(escaped(field.say(texts.FILE_SENT)).format(file=file)), {"id": f"{field.id}-sent"})
+    named = {"name": SENT + field.name, "value": sent.digest}
+    if field.optional:
+        box = {"type": "checkbox", "id": f"{field.id}-keep", "checked": True, "class": "form-check-input"}
+        label = element("label", field.say(texts.KEEP_FILE), {"for": f"{field.id}-keep", "class": "form-check-label"})
+        keep = element("div", joined(void("input", named, box), label), {"class": "form-check"})
+    else:
+        keep = void("input", named, {"type": "hidden", "autocomplete": "off"})
+    file_input = void("input", *looks, accept, most, {"required": False})
+    return joined(file_input, element("div", joined(said, keep), {"class": "form-text"}))
 
 
 def _slider(field: RangeField, given: Attributes) -> Html:

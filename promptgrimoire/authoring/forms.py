@@ -21,7 +21,7 @@ from promptgrimoire.authoring.field_base import GrimoireField
 from promptgrimoire.authoring.html import element, joined, void
 from promptgrimoire.authoring.posted import Posted
 from promptgrimoire.authoring.prototypes import Prototype, prototype
-from promptgrimoire.authoring.uploads import Upload
+from promptgrimoire.authoring.uploads import FileField, Upload
 from promptgrimoire.authoring.vocabulary import near_miss
 from promptgrimoire.errors import AuthorError, NotStorable
 from promptgrimoire.state.values import encode
@@ -156,6 +156,18 @@ class Form:
             for name, value in checked.values.items()
         }
 
+    def refused(self, errors: Mapping[str, list[str]]) -> None:
+        """Show what was found wrong when this was submitted, by field; "" for what concerns the whole page."""
+        self._fresh = {}
+        for name, field in self._fields.items():
+            field.errors = list(errors.get(name, ()))
+        self._refusals = list(errors.get("", ()))
+
+    @property
+    def files(self) -> dict[str, Upload | None]:
+        """The fields for files, each with what need not be sent again: earlier answers of the next form."""
+        return {name: field.kept for name, field in self._fields.items() if isinstance(field, FileField)}
+
     def refuse(self, problems: object) -> dict[str, list[str]]:
         """Add what `validate` returned (None, a text, a list of texts, or a dict by field) to the errors shown.
 
@@ -195,7 +207,8 @@ class Form:
 
     def _touched(self, data: Mapping[str, list[str]]) -> set[str]:
         named = {name for text in data.get(TOUCHED, ()) for name in text.split(",")}
-        return named.intersection(self._fields)
+        sent = {name for name, file in self.files.items() if file is not None}
+        return named.intersection(self._fields) | sent
 
     # ---------------------------------------------------------------- showing
 

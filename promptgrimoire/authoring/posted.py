@@ -12,7 +12,7 @@ import msgspec
 
 from promptgrimoire.authoring import form_texts, plain_fields
 from promptgrimoire.authoring.field_base import LONGEST, hostile_character, without_hostile
-from promptgrimoire.authoring.uploads import FileField, Upload
+from promptgrimoire.authoring.uploads import SENT, FileField, Upload
 
 _LONGEST_NUMBER = 64  # characters
 _MOST_VALUES = 1_000  # of one field
@@ -37,7 +37,7 @@ class Posted:
         self._readable: dict[str, list[str]] = {}
         for name, field in fields.items():
             if isinstance(field, FileField) or field.type == "FileField":
-                self._values[name] = [uploads[name]] if name in uploads else []
+                self._values[name] = [uploads[name]] if name in uploads else _sent_before(field, data)
                 continue
             values = [value for value in data.get(name, ()) if isinstance(value, str)]
             problem = _wrong(field, values)
@@ -66,6 +66,12 @@ class Posted:
 
     def __len__(self) -> int:
         return len(self._values)
+
+
+def _sent_before(field: Any, data: Mapping[str, list[str]]) -> list[Upload]:
+    """The file that the form offers to keep, where the browser says so: no other one can be named."""
+    sent = getattr(field, "sent", None)
+    return [sent] if sent is not None and sent.digest in data.get(SENT + field.name, ()) else []
 
 
 def _wrong(field: Any, values: list[str]) -> Problem | None:

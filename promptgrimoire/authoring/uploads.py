@@ -16,6 +16,7 @@ from promptgrimoire.authoring.field_base import GrimoireField
 from promptgrimoire.context import current
 from promptgrimoire.errors import NoTransaction
 
+SENT = "_sent_"  # before a field's name: the digest of a file that was sent before and is still meant
 _UNITS = ("bytes", "kB", "MB", "GB")
 
 
@@ -42,9 +43,12 @@ class FileField(GrimoireField):
     """A file; stored as Upload, None where none was chosen.
 
     `accept`: content types and endings, as in ("image/*", ".pdf"). `max_size`: in bytes, within limits.upload.
+
+    Browsers cannot fill in a file again: a form that is shown again offers the one `sent` before, by its digest.
     """
 
     missing_text = texts.FILE_MISSING
+    sent: Upload | None = None  # before this submission
 
     def __init__(self, *, accept: str | Iterable[str] = (), max_size: int | None = None, **rest: Any) -> None:
         kinds = accept.split(",") if isinstance(accept, str) else list(accept)
@@ -57,6 +61,18 @@ class FileField(GrimoireField):
         self.expect(rest.get("default") is None, "default", "nothing: a file cannot be chosen in advance", rest)
         self.max_size = max_size
         super().__init__(**rest)
+
+    @property
+    def kept(self) -> Upload | None:
+        """What need not be sent again: the file that is meant now; where it is refused, the one before."""
+        if not self.errors:
+            file: Upload | None = self.data
+            return file
+        return self.sent if self.sent != self.data else None
+
+    def process_data(self, value: Any) -> None:
+        self.data = value if isinstance(value, Upload) else None
+        self.sent = self.data or self.sent  # processing a submission begins with no value
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         found = next((value for value in valuelist if isinstance(value, Upload)), None)

@@ -119,12 +119,14 @@ async def submit(run: Leaving, spec: PageSpec, posted: Posted) -> None:
     if run.timed_out:
         await _store_touched(run, spec, posted)
     else:
-        errors = await _refused(run, spec, position, posted)
+        form = await run.host.flow.forms.form(run.player, spec)
+        errors = await _refused(run, spec, position, posted, form) if run.current else {}
         if not run.current:
             return  # somebody has moved the player meanwhile
         if errors:
             if run.private._fields.get("moving") is None:  # else a hook has moved the player, which says more
                 run.errors = errors
+                run.host.flow.forms.keep_files(run.player, form, stealth_of(spec))
                 _remember(run)
             return
     if run.current:
@@ -171,11 +173,8 @@ async def go_back(run: Leaving, spec: PageSpec, posted: Posted) -> None:
 # -------------------------------------------------------------------- what was posted
 
 
-async def _refused(run: Leaving, spec: PageSpec, position: int, posted: Posted) -> Errors:
+async def _refused(run: Leaving, spec: PageSpec, position: int, posted: Posted, form: Form) -> Errors:
     """What is wrong with a submission; what is right with it is stored before its last hooks are asked."""
-    form = await run.host.flow.forms.form(run.player, spec)
-    if not run.current:
-        return {}
     checked = form.check(posted.data, posted.uploads)
     _count(run, spec, checked.attempted)
     if checked.errors:

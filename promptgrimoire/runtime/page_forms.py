@@ -1,13 +1,14 @@
 """The forms of the pages that players are on: which fields, in which order, filled in with what.
 
-Owns that a page's `fields` hook is called once per stay, and the hidden fields `shown` (the order that was shown) and
-`drafts` (what Back leaves behind). What a form does with what was posted is `authoring.forms`'s.
+Owns that a page's `fields` hook is called once per stay, and the hidden fields `shown` (the order that was shown),
+`drafts` (what Back leaves behind) and `files` (those that were sent with what was refused, which browsers do not send
+again by themselves). What a form does with what was posted is `authoring.forms`'s.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from promptgrimoire.authoring.forms import Form, build_form
@@ -89,11 +90,13 @@ class PageForms:
         return fields
 
     def _defaults(self, player: Player, spec: PageSpec, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """What a page is filled in with where it keeps values: a draft that Back left, or what was stored."""
+        """What a page is filled in with: files sent in this stay; what Back left or was stored, if it keeps values."""
+        about = player._about
+        sent = about.get("files") or {}
+        files: Mapping[str, Any] = sent["files"] if sent.get("stay") == about.get("stay") else {}
         if not spec.settings.get("keep_values"):
-            return {}
-        drafts = player._about.get("drafts", {})
-        draft = drafts.get(self._place(player, spec), {})
+            return dict(files)
+        draft = {**about.get("drafts", {}).get(self._place(player, spec), {}), **files}
         return {
             name: draft.get(name, player._fields.get(name))
             for name in fields
@@ -108,6 +111,13 @@ class PageForms:
             name: value for name, value in checked.values.items() if name not in checked.errors and value is not None
         }
         self._drafts(player)[self._place(player, spec)] = values
+
+    def keep_files(self, player: Player, form: Form, left_out: Collection[str]) -> None:
+        """Remember which of the files that were sent are still good, though the submission was refused."""
+        files = {name: file for name, file in form.files.items() if name not in left_out}
+        if files:
+            kept = {"stay": player._about.get("stay"), "files": files}
+            self._host.state.writing().assign(self._host.flow.private(player.id), "files", kept)
 
     def drop_draft(self, player: Player, spec: PageSpec) -> None:
         """The page was submitted: what counts is what was stored."""

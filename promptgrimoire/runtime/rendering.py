@@ -95,8 +95,8 @@ class Renderings:
 
         async def form() -> Form:
             found = await self._host.flow.forms.form(player, spec)
-            if not found.check(posted.data, posted.uploads).errors:
-                found.refuse({name: texts for name, texts in errors.items() if not name or name in found})
+            found.check(posted.data, posted.uploads)
+            found.refused(errors)
             return found
 
         return await self._page(player, spec, frame, form, REFUSED)

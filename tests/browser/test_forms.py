@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -245,8 +246,7 @@ async def test_forms_are_read_from_the_right_in_arabic(server: Server, visit: Vi
     assert abs((output["left"] + output["right"]) / 2 - slider["right"]) < 12  # over the thumb, which is at the right
 
 
-async def test_a_file_that_is_too_large_never_leaves_the_browser(server: Server, visit: Visit) -> None:
-    page = await visit(server.players[0])
+async def reach_the_quiz(page: Page) -> None:
     await fill_person(page)
     await page.click(NEXT)
     await is_at(page, "Scales")
@@ -254,6 +254,11 @@ async def test_a_file_that_is_too_large_never_leaves_the_browser(server: Server,
     await page.locator("#price").click()
     await page.click(NEXT)
     await is_at(page, "A quiz")
+
+
+async def test_a_file_that_is_too_large_never_leaves_the_browser(server: Server, visit: Visit) -> None:
+    page = await visit(server.players[0])
+    await reach_the_quiz(page)
     await page.check("#sum-0")
     await page.fill("#plain", "x")
     await page.check("#plain_radio-1")
@@ -265,3 +270,24 @@ async def test_a_file_that_is_too_large_never_leaves_the_browser(server: Server,
     await expect(page.locator("#sum-error, #field-sum .invalid-feedback")).to_have_text("Count with your fingers.")
     await page.set_input_files("#cv", files=pdf(b"x"))
     assert await page.evaluate(message) == ""
+
+
+async def test_a_file_is_chosen_once_whatever_else_is_wrong(server: Server, visit: Visit, axe_source: str) -> None:
+    page = await visit(server.players[0])
+    await reach_the_quiz(page)
+    await page.check("#sum-0")  # wrong
+    await page.fill("#plain", "x")
+    await page.check("#plain_radio-1")
+    await page.set_input_files("#cv", files=pdf(b"%PDF" * 10))
+    for load in (page.click(NEXT), page.reload()):
+        await load
+        await expect(page.locator("#cv-sent")).to_have_text("Already sent: cv.pdf. You need not choose it again.")
+    await looks_right(page, axe_source)
+    await expect(page.locator("#cv")).to_have_accessible_description(re.compile("Already sent: cv.pdf"))
+    await page.check("#sum-1")
+    await page.fill("#plain", "x")
+    await page.check("#plain_radio-1")
+    await page.click(NEXT)  # with the browser's own checks
+    await is_at(page, "Done")
+    stored = json.loads(await page.inner_text("#stored"))
+    assert stored["cv"].startswith("Upload(filename='cv.pdf', size=40, ")

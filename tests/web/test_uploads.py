@@ -224,3 +224,58 @@ async def test_the_real_server_hangs_up_on_two_gigabytes(tmp_path: Path) -> None
     finally:
         log = server.stop()
     assert "Traceback" not in log, log
+
+
+SENDING = '''
+from promptgrimoire import *
+
+
+class Send(Page):
+    fields = dict(
+        photo=FileField(label="Photo"),
+        story=FileField(label="Story", optional=True),
+        age=IntegerField(label="Age"),
+    )
+
+
+class Done(Page):
+    """# Done
+
+    {{ player.photo.filename }} {{ player.photo.digest }} {{ player.story }}"""
+
+
+page_order = [Send, Done]
+'''
+
+
+async def test_a_mistake_in_another_field_does_not_lose_the_files(tmp_path: Path) -> None:
+    (tmp_path / "sending.py").write_text(SENDING)
+    server = Server(tmp_path / "sending.py", tmp_path / "database.sqlite3", 2)
+    place, other = server.players
+    try:
+        async with httpx.AsyncClient(timeout=30) as client:
+
+            def stay(page: httpx.Response) -> str:
+                return page.text.partition('name="_stay" value="')[2].partition('"')[0]
+
+            files = {"photo": ("window.png", b"view", "image/png"), "story": ("story.txt", b"Once", "text/plain")}
+            form = {"_stay": stay(await client.get(place)), "_submission": "a", "age": "old"}
+            answer = await client.post(place, data=form, files=files)
+            assert answer.status_code == 422
+            assert "Already sent: <bdi>window.png</bdi>" in answer.text
+            digest = sha256(b"view").hexdigest()
+            forged = {"_stay": stay(await client.get(other)), "_submission": "b", "age": "3", "_sent_photo": digest}
+            answer = await client.post(other, data=forged)
+            assert answer.status_code == 422
+            assert "Please choose a file." in answer.text
+            server.kill_and_restart()
+            page = await client.get(place)
+            assert f'name="_sent_photo" value="{digest}"' in page.text
+            # The story is given up: its box is not ticked. A browser sends an empty part for each field without a file.
+            form = {"_stay": stay(page), "_submission": "c", "age": "30", "_sent_photo": digest}
+            answer = await client.post(place, data=form, files={"photo": ("", b""), "story": ("", b"")})
+            assert answer.status_code == 303
+            assert f"window.png {digest} None" in (await client.get(place)).text
+    finally:
+        log = server.stop()
+    assert "Traceback" not in log, log
