@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from promptgrimoire.errors import NotFound
-from promptgrimoire.web.assets import Assets, mime_type, static_folder
+from promptgrimoire.web.assets import Assets, mime_type
 from tests.web.fakes import FakeExperiment, FakeGateway
 
 
@@ -19,7 +19,7 @@ async def test_evidence_48_the_clients_files_are_cached_for_ever(client: httpx.A
         assert answer.status_code == 200
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
         assert answer.headers["content-type"] == mime_type(path)
-        assert answer.content == (static_folder() / path).read_bytes()
+        assert answer.text == assets.text(path)
         plain = await client.get(assets.url(path), headers={"accept-encoding": "identity"})
         assert "content-encoding" not in plain.headers
         assert plain.content == answer.content
