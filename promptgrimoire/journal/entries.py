@@ -105,6 +105,7 @@ _FIRST_BLOCK = bytes(4)
 _NOTHING_BEFORE = bytes(_DIGEST)  # stands for the digest before the first entry
 _HAS_BLOBS = b'"blobs":['  # nothing else in an entry looks so: quotation marks inside of texts are escaped
 _UNBOUNDED = 2**63
+_HAS_SENDS = b'"sends":'
 _FORMAT_FIRST = b'{"format":%d,' % FORMAT  # every entry begins with its format, so that anything can tell it at once
 
 _encode = msgspec.json.Encoder().encode
@@ -200,6 +201,11 @@ def decode_row(
     if len(values) != slot_count(entry):
         raise _damaged(row, f"has {len(values)} values, expected {slot_count(entry)}")
     return entry, values
+
+
+def may_send(row: Row) -> bool:
+    """Whether an entry may have messages, found out without reading it."""
+    return _HAS_SENDS in row.text or not row.text.startswith(_FORMAT_FIRST)
 
 
 def check_row(row: Row, previous: bytes) -> bytes:

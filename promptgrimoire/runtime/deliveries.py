@@ -6,7 +6,6 @@ Decides nothing about state.
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,19 +14,17 @@ import msgspec
 
 from promptgrimoire.authoring.messages import Notice
 from promptgrimoire.errors import JournalUnavailable
-from promptgrimoire.journal.entries import Send, decode_row
+from promptgrimoire.journal.entries import Send
 from promptgrimoire.realtime.calls import CallTable, addressed
 from promptgrimoire.realtime.outbox import Document, Outbox, Sink
 from promptgrimoire.realtime.protocol import VERSION, Bye, CloseCode, FrameText, Hello, Welcome, encode, frame
 from promptgrimoire.runtime.mail import SHED, TABLES_PER_PLAYER, Mail
+from promptgrimoire.runtime.recent import PAGE, Recent, messages_of
 
 if TYPE_CHECKING:
     from promptgrimoire.runtime.host import Host
 
 log = logging.getLogger("promptgrimoire.deliveries")
-_RECENT_BYTES = 2_000_000
-_RECENT_SENDS = 10_000
-_PAGE = 500
 
 
 class Delivery:
@@ -70,9 +67,7 @@ class Deliveries:
         self.documents: dict[int, dict[str, Document]] = {}  # player -> live documents by nonce
         self._places: dict[tuple[str, int], dict[Document, None]] = {}
         self._connected: dict[Document, None] = {}  # also those whose stay is over
-        self._recent: deque[tuple[int, Send, bytes]] = deque()
-        self._recent_bytes = 0
-        self._recent_floor = host.chain.seq  # everything after it is in _recent
+        self.recent = Recent(host.journal, host.id, host.chain.seq)
 
     def of(self, player: int) -> Mail:
         mail = self.mail.get(player)
@@ -123,12 +118,7 @@ class Deliveries:
         delivery.batches.append((documents, text, messages))
 
     def _message(self, seq: int, index: int, send: Send, text: bytes) -> bytes:
-        self._recent.append((seq, send, text))
-        self._recent_bytes += len(text)
-        while self._recent_bytes > _RECENT_BYTES or len(self._recent) > _RECENT_SENDS:
-            old = self._recent.popleft()
-            self._recent_bytes -= len(old[2])
-            self._recent_floor = old[0]
+        self.recent.add(seq, send, text)
         keep = f"{seq}.{index}" if send.keep else ""
         message = event_message(send, text, keep)
         if keep:
@@ -310,37 +300,31 @@ class Deliveries:
         host = self._host
         frames: list[tuple[int, FrameText]] = []
         size = 0
-        while since < self._recent_floor:
-            rows = await host.journal.read(host.id, after=since, limit=_PAGE, large=False)
+        await self.recent.reach(since)
+        while since < self.recent.floor:
+            rows = await host.journal.read(host.id, after=since, limit=PAGE, large=False)
             if not rows:
                 return None
             for row in rows:
                 since = row.seq
-                entry, values = decode_row(row)
-                if not entry.sends:
-                    continue
-                texts = [bytes(raw) for raw in values[1 + len(entry.patches) : -1]]
-                found = [(send, text, index) for index, (send, text) in enumerate(zip(entry.sends, texts, strict=True))]
-                size += self._gather(document, entry.seq, found, frames)
+                size += self._gather(document, since, messages_of(row), frames)
             if size > self._limits.outbox_bytes or len(frames) > self._limits.outbox_events:
                 return None
-        by_seq: dict[int, list[tuple[Send, bytes, int]]] = {}
-        for seq, send, text in self._recent:
-            together = by_seq.setdefault(seq, [])
-            together.append((send, text, len(together)))
+        by_seq: dict[int, list[tuple[Send, bytes]]] = {}
+        for seq, send, text in self.recent.after(since):
+            by_seq.setdefault(seq, []).append((send, text))
         for seq, found in by_seq.items():
-            if seq > since:
-                size += self._gather(document, seq, found, frames)
+            size += self._gather(document, seq, found, frames)
         if size > self._limits.outbox_bytes or len(frames) > self._limits.outbox_events:
             return None
         return frames
 
     def _gather(
-        self, document: Document, seq: int, found: list[tuple[Send, bytes, int]], frames: list[tuple[int, FrameText]]
+        self, document: Document, seq: int, found: list[tuple[Send, bytes]], frames: list[tuple[int, FrameText]]
     ) -> int:
         messages = [
             event_message(send, text, "")
-            for send, text, _ in found
+            for send, text in found
             if not send.keep
             and (send.to is None or document.player in send.to)
             and document.player not in send.but

@@ -154,7 +154,7 @@ class Story:
             min(len(browser.owed), 1),
             mine is not None and (min(len(mine.outbox), 2), mine.handled == browser.handled, mine.sink is not None),
             min(len(documents), 2),
-            host.deliveries._recent_floor > browser.base,
+            host.deliveries.recent.floor > browser.base,
             f"~p{1}" in host.changed,
         ]
         return tuple(outcome)
