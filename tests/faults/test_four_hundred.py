@@ -80,7 +80,7 @@ async def play(link: str, seed: int, seen: Seen, pace: float) -> None:
     rng = Random(seed)
     rounds = []
     await asyncio.sleep(rng.uniform(0, SPAN * pace))
-    async with Participant(link, patience=60 * pace) as bot:
+    async with Participant(link, patience=120) as bot:
         for number in range(1, ROUNDS + 1):
             waited = await wait(bot, "Your group is being formed", seen.clock)
             group = bot.page.vars["group"]
@@ -106,7 +106,8 @@ async def wait(bot: Participant, heading: str, clock: Clock) -> tuple[float, flo
 
 async def test_four_hundred_bots_play_a_game_of_four_in_three_rounds(tmp_path: Path) -> None:
     (tmp_path / "game.py").write_text(GAME)
-    pace = await slowness()
+    before = await slowness()
+    pace = min(before, 2.0)  # they come and think more slowly on a slow machine, within limits
     seen = Seen()
     with serving(tmp_path, target=tmp_path / "game.py", settings={}) as server:
         beats = asyncio.create_task(seen.clock.run())
@@ -124,7 +125,7 @@ async def test_four_hundred_bots_play_a_game_of_four_in_three_rounds(tmp_path: P
         expected = [20 - own + sum(seen.given[number, group]) / 2 for number, (group, own) in enumerate(rounds, 1)]
         assert payoff == sum(expected)
 
-    scale = max(pace, await slowness())
+    scale = max(before, await slowness())
     late = {wait: max(left for _, left in bots) - max(came for came, _ in bots) for wait, bots in seen.waits.items()}
     assert len(late) == 2 * ROUNDS * BOTS / SIZE
     too_late = {wait: seconds for wait, seconds in late.items() if seconds > AT_MOST * scale}
