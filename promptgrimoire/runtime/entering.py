@@ -188,6 +188,8 @@ def _arrive(run: Entering, position: int) -> PageSpec | None:
     host.deadlines.clear(page_deadline(player))  # of the page before
     if fields.get("deadline") is not None:
         transaction.assign(private, "deadline", None)
+    if fields.get("leaving"):  # somebody has moved the player while hooks of the page before had still to end
+        transaction.assign(private, "leaving", None)
     transaction.assign(private, "page", "" if place is None else place.key)
     transaction.assign(private, "position", position)
     transaction.assign(private, "stay", fields.get("stay", 0) + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import pytest
@@ -317,3 +318,31 @@ async def test_wait_for_somebody_who_does_not_exist(serve: Serve, caplog: pytest
     await settle()
     assert (await server.page(1)).kind == "held"
     assert "wait_for: expected players of this session or their ids, found 99" in caplog.text
+
+
+async def test_whoever_is_moved_while_a_hook_of_the_page_before_waits_is_released_like_others(serve: Serve) -> None:
+    """What is left of leaving that page is not taken for leaving the wait page."""
+    server = await serve(
+        '''
+        class Start(Page):
+            """# Start"""
+
+            async def after_once(page, player):
+                await gates.wait("slow")
+
+        class Wait(SynchronizingWait):
+            synchronize = "session"
+
+        class End(Page):
+            """# End"""
+
+        page_order = [Start, End, Wait, End]
+        '''
+    )
+    submitting = asyncio.ensure_future(server.submit())
+    await settle()
+    await server.move("Wait")
+    server.gates.open("slow")
+    await submitting
+    await settle()
+    assert await where(server, 1) == "End"
