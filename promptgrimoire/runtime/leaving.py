@@ -92,7 +92,7 @@ class Leaving(HookRun):
                 writing.assign(private, "held", reference)
                 host.deadlines.clear(page_deadline(self.player))  # whoever tries again goes on leaving
                 return
-            if (private._fields.get("leaving") or {}).get("stay") == self.stay and reference:
+            if (private._fields.get("leaving") or {}).get("stay") == self.stay and reference and self.current:
                 writing.assign(private, "leaving", None)
             self._stand_again()
 

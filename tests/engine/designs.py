@@ -25,6 +25,7 @@ class Sheet:
     skips: str = ""  # whom `show` leaves out: "all", "odd" ones
     ends: int = 0  # the round in which it says that no further one follows
     wide: bool = False  # waits for the whole session
+    timeout: int = 0  # seconds; 0 for no limit
 
     @property
     def hooks(self) -> frozenset[str]:
@@ -147,6 +148,8 @@ def _page(sheet: Sheet) -> str:
         lines += [f'    """# {sheet.name}', "", "    {{ fields() }}", '    """']
         if sheet.field:
             lines.append(f'    fields = dict({field_of(sheet)}=IntegerField(label="Number", min=0, max=99))')
+        if sheet.timeout:
+            lines.append(f"    timeout = {sheet.timeout}")
         if sheet.back:
             lines.append("    allow_back = True")
     elif sheet.kind == "meet":
@@ -170,7 +173,7 @@ def _hook(sheet: Sheet, name: str) -> list[str]:
     else:
         body.append(f'note(player, page, "{name}")')
         if slow:
-            body += ['await gates.wait(f"p{player.id}")', f'note(player, page, "{name} done")']
+            body += [f'await gates.wait(f"p{{player.id}} {name}")', f'note(player, page, "{name} done")']
         body.append(f'fail(player, page, "{name}")')
     if name == "show":
         body.append(f"return {dict(all='False', odd='player.id % 2 == 0')[sheet.skips]}")

@@ -28,6 +28,9 @@ from tests.engine.designs import (
     way,
 )
 
+MOST = 99  # what a field takes
+GRACE, RECONNECT = 2.5, 10.0  # seconds that browsers have to post when their time is over, and after an outage
+
 
 @dataclass
 class Work:
@@ -40,6 +43,7 @@ class Work:
     posts: tuple[int, ...] = ()  # whoever hears of its outcome
     accepted: bool = False
     unasked: bool = False
+    timed_out: bool = False
     interrupted: tuple[int, str] | None = None  # this hook had waited when the server died: it counts as run
 
 
@@ -78,7 +82,11 @@ class Person:
     arrived: tuple[int, int] | None = None  # the stay, and the how-manieth arrival that was
     formed: int | None = None  # the group that is being formed
     asked: tuple[int, bool] | None = None  # what show has said, once for each arrival
-    leaving: str | None = None  # an accepted submission whose hook waits
+    limit: float | None = None  # when the time of the page is over
+    due: float | None = None  # when the server acts
+    written: dict[str, int] = field(default_factory=dict)  # the round of each answer
+    overtaken: list[str] = field(default_factory=list)  # hooks that wait, of submissions that time has overtaken
+    leaving: tuple[str, bool] | None = None  # an accepted submission whose hook waits
     refused: tuple[int, tuple[str, str]] | None = None
     work: Work | None = None
     queue: list[Post] = field(default_factory=list)
@@ -112,7 +120,7 @@ Decide = Callable[[int, int, int, Need], Any]
 class World:
     """Everybody, and what happens to them."""
 
-    def __init__(self, design: Design, players: int, decide: Decide) -> None:
+    def __init__(self, design: Design, players: int, decide: Decide, now: float) -> None:
         self.design = design
         self.decide = decide
         self.people = {id: Person(id) for id in range(1, players + 1)}
@@ -124,19 +132,21 @@ class World:
         self.outcomes: dict[int, str] = {}
         self.history: list[bytes] = []  # one after each step that is stored at once
         self._begun = b""
+        self.now = self.heard = now  # the time, and when something was stored last
 
     # ---------------------------------------------------------------- steps
 
     def state(self) -> bytes:
-        return pickle.dumps((self.people, self.broken, self.companies, self.hooks, self.arrivals))
+        return pickle.dumps((self.people, self.broken, self.companies, self.hooks, self.arrivals, self.heard))
 
     def restore(self, state: bytes) -> None:
-        self.people, self.broken, self.companies, self.hooks, self.arrivals = pickle.loads(state)
+        self.people, self.broken, self.companies, self.hooks, self.arrivals, self.heard = pickle.loads(state)
 
     def _begin(self) -> None:
         self._begun = self.state()
 
     def commit(self) -> None:
+        self.heard = self.now
         self.history.append(self.state())
 
     def begin(self) -> None:
@@ -155,6 +165,8 @@ class World:
                     self._come(id)
                 case "look":
                     self._look()
+            if not self._soon:
+                self._expire()
 
     # ---------------------------------------------------------------- entering
 
@@ -172,6 +184,8 @@ class World:
         assert person.work is not None
         places = self._places(person, person.moving)
         person.stay += 1
+        person.limit = person.due = None
+        person.ran.discard((person.moving, "timeout_reached"))
         if person.moving >= len(places):
             person.place, person.ended, person.at, person.moving = None, True, len(places), None
             person.work = person.asked = None
@@ -211,6 +225,7 @@ class World:
             if not loops[number].carry:
                 for name in person.in_rounds & {f"f_{name}" for name in pages_in(loops[number])}:
                     person.answers.pop(name, None)
+                    person.written.pop(name, None)
                     person.in_rounds.discard(name)
                 return
 
@@ -227,12 +242,12 @@ class World:
                 if not resumed and self._waits(person, hook):
                     person.work.waits = True
                     if person.work.accepted:
-                        person.leaving = hook
+                        person.leaving = hook, person.work.timed_out
                     self.commit()
                     return
                 work = person.work
                 value = self._value(person, hook, resumed)
-                if resumed and hook.endswith("_once"):  # what it has written stays, whatever fails next
+                if resumed and _is_once(hook):  # what it has written stays, whatever fails next
                     self.commit()
                     self._begin()
                 resumed = False
@@ -264,7 +279,7 @@ class World:
 
     def _starts(self, person: Person, hook: str) -> None:
         assert person.place is not None
-        if hook.endswith("_once"):
+        if _is_once(hook):
             person.ran.add((person.at, hook))
         person.log.append(f"{person.place.name}@{person.place.round} {hook}")
 
@@ -309,25 +324,37 @@ class World:
                 self._arrive(person)
             case "here":
                 person.moving = person.work = person.asked = None
+                if sheet.timeout:
+                    person.limit, person.due = self.now + sheet.timeout, self.now + sheet.timeout + GRACE
                 if self.design.goes_back and not sheet.waits:
                     person.trail = [one for one in person.trail if one < person.at] + [person.at]
-            case "check" if sheet.field and not (work.key[1].isdecimal() and int(work.key[1]) <= 99):
+            case "check" if sheet.field and not (work.key[1].isdecimal() and int(work.key[1]) <= MOST):
                 self._refuse(person)
             case "validate" if sheet.field and "validate" in sheet.hooks and int(work.key[1]) == REFUSED:
                 self._refuse(person)
             case "before_form_save" if sheet.field:
-                person.answers[field_of(sheet)] = int(work.key[1]) + SAVED * (hook in sheet.hooks)
-                (person.in_rounds.add if place.round else person.in_rounds.discard)(field_of(sheet))
+                self._store(person, int(work.key[1]) + SAVED * (hook in sheet.hooks))
             case "may_proceed":
                 stored = person.answers.get(field_of(sheet))
                 if "may_proceed" in sheet.hooks and stored in (NOT_YET, NOT_YET + SAVED):
                     self._refuse(person)
                 else:
-                    work.accepted = True
+                    work.accepted, person.due = True, None
+            case "late" if sheet.field:
+                said = work.key[1]
+                value = int(said) if said.isdecimal() and int(said) <= MOST else None
+                if value is not None or person.written.get(field_of(sheet)) != place.round:
+                    self._store(person, value)
             case "out":
                 person.moving = person.at + 1
                 person.leaving = person.work = None
                 self._answered(work, "moved")
+
+    def _store(self, person: Person, value: int | None) -> None:
+        assert person.place is not None
+        name = field_of(self._sheet(person))
+        person.answers[name], person.written[name] = value, person.place.round
+        (person.in_rounds.add if person.place.round else person.in_rounds.discard)(name)
 
     def _refuse(self, person: Person) -> None:
         assert person.work is not None
@@ -350,9 +377,11 @@ class World:
         if work.kind == "entering":
             person.held = True
         elif work.unasked:
-            person.held, person.leaving = True, ""
+            person.held, person.leaving, person.due = True, ("", work.timed_out), None
         else:
             person.leaving = None
+            if person.limit is not None and person.due is None:
+                person.due = person.limit + GRACE
             self._answered(work, "failed")
         person.ran.discard((position, hook))
 
@@ -406,13 +435,28 @@ class World:
             person.work = Work("leaving", hooks, key=post.key, posts=(post.number,))
             self._run(id)
 
+    def waiting(self, id: int) -> str:
+        """The hook of a player's that waits, the longest where there are two; "" for none."""
+        person = self.people[id]
+        if person.overtaken:
+            return person.overtaken[0].split()[1]
+        return person.work.hooks[0] if person.work is not None and person.work.waits else ""
+
     def open(self, id: int) -> None:
         """The hook for which somebody waits goes on."""
         person = self.people[id]
-        if person.work is not None and person.work.waits:
+        if person.overtaken:  # what it still writes is kept, and leads nowhere
+            hook = person.overtaken.pop(0)
+            page, name = hook.split()
+            if f"{page.partition('@')[0]} {name}" not in self.broken:
+                person.log.append(f"{hook} done")
+            self.commit()
+            return
+        work = self.people[id].work
+        if work is not None and work.waits:
             self._begin()
             self._run(id, resumed=True)
-            self._drain()
+        self._drain()
 
     def retry(self, id: int) -> None:
         person = self.people[id]
@@ -429,18 +473,50 @@ class World:
         if person.held:
             return
         if person.leaving is not None:
-            self._depart(id, (person.at, person.leaving))
+            hook, timed_out = person.leaving
+            self._depart(id, (person.at, hook), timed_out)
         elif person.moving is not None:
             self._enter(id)
         elif person.place is not None:
             self._come(id)
 
-    def _depart(self, id: int, interrupted: tuple[int, str] | None = None) -> None:
-        """Leave a page without a submission."""
+    def _depart(
+        self, id: int, interrupted: tuple[int, str] | None = None, timed_out: bool = False, late: str | None = None
+    ) -> None:
+        """Leave a page without a submission. `late`: its time is over, and this is what is in its field."""
         self._begin()
-        hooks = ["after_once", "after_always_once", "out"]
-        self.people[id].work = Work("leaving", hooks, accepted=True, unasked=True, interrupted=interrupted)
+        person = self.people[id]
+        work = Work("leaving", ["after_once", "after_always_once", "out"], accepted=True, unasked=True)
+        if timed_out:
+            work.hooks[:0] = ["timeout_reached"] if late is None else ["late", "timeout_reached"]
+        work.interrupted, work.timed_out, work.key = interrupted, timed_out, ("", late or "")
+        person.work, person.due = work, None
         self._run(id)
+
+    # ---------------------------------------------------------------- time
+
+    def time_is(self, now: float) -> None:
+        """It is so late now."""
+        while (due := min((one.due for one in self.people.values() if one.due is not None), default=now + 1)) <= now:
+            self.now = max(self.now, due)
+            self._expire()
+            self._drain()
+        self.now = now
+
+    def _expire(self) -> None:
+        late = sorted((one.due, one.id) for one in self.people.values() if one.due is not None and one.due <= self.now)
+        for _, id in late:
+            person = self.people[id]
+            if person.moving is not None or person.held:
+                person.due = self.now + 10
+                continue
+            said = ""
+            if person.work is not None:
+                said = person.work.key[1]
+                place = person.place
+                assert place is not None
+                person.overtaken.append(f"{place.name}@{place.round} {person.work.hooks[0]}")
+            self._depart(id, timed_out=True, late=said)
 
     # ---------------------------------------------------------------- wait pages
 
@@ -576,6 +652,11 @@ class World:
         """The server has died and is back: what waited counts as run, what had not been accepted is gone."""
         self.give_up_posts()
         self.hooks = []
+        away = self.now > self.heard
+        for person in self.people.values():
+            person.overtaken = []
+            if person.due is not None and away:
+                person.due = max(person.due, self.now + RECONNECT)
         interrupted = {}
         for id, person in self.people.items():
             work, person.work = person.work, None
@@ -618,6 +699,10 @@ class World:
         meeting = [self._spot(person) for person in left if self._sheet(person).kind == "meet"]
         assert all(meeting.count(spot) < SIZE for spot in meeting)
         assert not left or meeting or any(person.group is None for person in left)
+
+
+def _is_once(hook: str) -> bool:
+    return hook.endswith("_once") or hook == "timeout_reached"
 
 
 def _order(person: Person) -> int:

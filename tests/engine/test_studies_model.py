@@ -59,12 +59,14 @@ def sheets(draw: st.DrawFn, name: str) -> Sheet:
     skips = draw(st.sampled_from(("", "", "", "all", "odd"))) if kind == "page" else ""
     known = {"page": [*ENTERING, *LEAVING], "logic": ["before_always_once", "after_always_once"]}[kind]
     ends = draw(st.sampled_from((0, 0, 1, 2)))
+    timeout = draw(st.sampled_from((0, 0, 0, 20, 50))) if kind == "page" else 0
     hooks = set(draw(st.lists(st.sampled_from(known), unique=True)))
     hooks |= {"show"} if skips else set()
     hooks |= {"after_always_once"} if ends else set()
+    hooks |= {"timeout_reached"} if timeout and draw(st.booleans()) else set()
     slow = frozenset(draw(st.lists(st.sampled_from(sorted(hooks)), unique=True, max_size=2))) if hooks else frozenset()
     takes, back = (draw(st.booleans()), draw(st.booleans())) if kind == "page" else (False, False)
-    return Sheet(name, kind, frozenset(hooks) - slow, slow, takes, back, skips, ends)
+    return Sheet(name, kind, frozenset(hooks) - slow, slow, takes, back, skips, ends, timeout=timeout)
 
 
 @st.composite
@@ -136,6 +138,7 @@ ACTIONS = st.one_of(
     st.tuples(st.just("goes on"), WHO),
     st.tuples(st.just("connects"), WHO),
     st.tuples(st.just("leaves"), WHO),
+    st.tuples(st.just("time"), st.sampled_from((3, 30, 30, 100))),
     st.tuples(st.just("look"), WHO),
     st.tuples(st.just("stop")),
     st.tuples(st.just("crash")),
@@ -149,7 +152,7 @@ class Play:
     def __init__(self, folder: Path, design: Design, players: int) -> None:
         self.design = design
         self.server = Server(folder, source(design), MemoryJournal())
-        self.world = World(design, players, self.decide)
+        self.world = World(design, players, self.decide, self.server.clock.now())
         self.posts: list[tuple[Post, int]] = []
         self.tasks: dict[int, asyncio.Task[Any]] = {}  # posts for whose answer somebody waits
         self.frozen = False
@@ -219,6 +222,8 @@ class Play:
         data = {} if place is None else {f"f_{place.name}": post.value}
         if post.value == "back":
             data = {BACK: "1"}
+        elif place is not None:
+            data["_touched"] = f"f_{place.name}"
         submitting = self.server.submit(id, post.stay + ahead, data, submission=post.id)
         self.tasks[post.number] = asyncio.ensure_future(submitting)
         self.posts.append((post, id))
@@ -228,8 +233,9 @@ class Play:
 
     async def _open(self, who: int) -> None:
         id = self.who(who)
-        self.server.gates.open(f"p{id}")
-        self.server.gates.shut(f"p{id}")
+        gate = f"p{id} {self.world.waiting(id)}"
+        self.server.gates.open(gate)
+        self.server.gates.shut(gate)
         await settle()
         self.world.open(id)
         await self.settled()
@@ -280,9 +286,20 @@ class Play:
         if id in self.connected:
             self._give_up()
             self._host.attendance.closed(id, self.connected.pop(id), "left")
-            await self.server.clock.advance(self.server.settings.grace.away + 1)
+            grace = self.server.settings.grace.away
+            await self.server.clock.advance(grace + 0.1)
+            self.world.time_is(self.server.clock.now() - 0.1)
             self.world.presence(id, online=False)
+            self.world.time_is(self.server.clock.now())
             await self.settled()
+
+    async def _time(self, seconds: float) -> None:
+        """Time passes, and nobody does anything."""
+        self._give_up()
+        await settle()
+        await self.server.clock.advance(seconds)
+        self.world.time_is(self.server.clock.now())
+        await self.settled()
 
     def _reconnect(self) -> None:
         """Whoever was there comes back at once."""
@@ -303,6 +320,7 @@ class Play:
         elif person.ended:
             expected = "end"
         assert rendering.kind == expected
+        self.world.time_is(self.server.clock.now())
         await self.settled()
 
     async def _stop(self) -> None:
@@ -489,6 +507,11 @@ STORIES: dict[str, tuple[Design, int, list[tuple[Any, ...]]]] = {
         Design((page("A", "before_once", "before_always_once"), page("B")), ("A", "B")),
         1,
         [("breaks", 0, 1), ("open", 0), ("retry", 0)],
+    ),
+    "a submission that time had overtaken failed, and a crash then lost the timeout that was under way": (
+        Design((page("A", "", "validate after_once", timeout=20), page("B", "", "after_once")), ("A", "B")),
+        1,
+        [("post", 0, "1"), ("time", 30), ("breaks", 0, 1), ("open", 0), ("crash",)],
     ),
     "an answer given between two loops with its page was forgotten when the second one began": (
         Design((page("A", field=True), page("B")), (Loop(0, ("A",), 1), "A", Loop(1, ("B", "A"), 1), "B")),
