@@ -7,6 +7,7 @@ import logging
 
 import pytest
 
+from promptgrimoire.errors import Refused
 from promptgrimoire.journal.base import Journal
 from tests.engine.conftest import Serve
 from tests.engine.stage import Server, settle
@@ -227,3 +228,85 @@ async def test_a_failure_holds_up_nobody_who_is_elsewhere_by_now(serve: Serve) -
     server.gates.open("hook")
     await settle()
     assert [(await server.page(id)).kind for id in (1, 2)] == ["page", "held"]
+
+
+# ------------------------------------------------------------------ pressing twice
+
+
+async def test_trying_again_twice_runs_the_hooks_of_leaving_once(serve: Serve) -> None:
+    server = await serve(TIMED)
+    host = await server.host()
+    player = host.state.player(1)
+    await server.act(lambda: setattr(host.state.session, "broken", True))
+    await server.opened()
+    server.gates.open("hook")
+    await server.clock.advance(70)
+    assert player._about["held"]
+    await server.act(lambda: setattr(host.state.session, "broken", False))
+    server.gates.shut("hook")
+    presses = [asyncio.ensure_future(host.flow.retry(player)) for _ in range(2)]
+    await settle()
+    assert (await where(server), server.gates.waiting) == ("Timed", ["hook"])
+    server.gates.open("hook")
+    await asyncio.gather(*presses)
+    assert (await where(server), player.late) == ("Free", 1)
+
+
+async def test_trying_again_while_a_hook_of_arriving_waits_does_not_ask_it_again(serve: Serve) -> None:
+    source = """
+    class Meet(GroupCreatingWait):
+        group_size = 2
+
+        async def group_by(page, player):
+            await gates.wait("hook")
+            ran.append(player.id)
+            return 1
+
+    page_order = [Meet]
+    """
+    server = await serve(source)
+    host = await server.host()
+    await host.flow.retry(host.state.player(1))
+    server.gates.open("hook")
+    await settle()
+    assert server.module.ran == [1]
+
+
+# ------------------------------------------------------------------ commit before tell
+
+CHECKED = '''
+class Checked(Page):
+    """# Checked"""
+
+    async def validate(page, player, data):
+        await gates.wait("hook")
+
+page_order = [Checked]
+'''
+
+
+async def test_that_something_is_under_way_is_told_when_it_is_durable(serve: Serve) -> None:
+    server = await serve(ENTERING.format(hook="before_once"))
+    host = await server.host()
+    await submitted(server)
+    server.journal.hold()
+    await server.act(lambda: setattr(host.state.session, "shows", True))
+    asking = asyncio.ensure_future(host.page(host._token(1), patience=0))
+    await settle()
+    assert not asking.done(), "where the player is was told before it was durable"
+    server.journal.release()
+    assert (await asking).kind == "moment"
+
+
+async def test_that_answers_are_still_being_checked_is_told_when_it_is_durable(serve: Serve) -> None:
+    server = await serve(CHECKED)
+    host = await server.host()
+    posting = asyncio.ensure_future(server.submit())
+    await settle()
+    server.journal.hold()
+    await server.act(lambda: setattr(host.state.session, "shows", True))
+    await server.clock.advance(host.settings.grace.submission + 1)
+    assert not posting.done()
+    server.journal.release()
+    with pytest.raises(Refused, match="still being checked"):
+        await posting
