@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from promptgrimoire.authoring.language import Language
-from promptgrimoire.authoring.messages import Leave, Notice, Volatile
 from promptgrimoire.authoring.secrets import Secrets
 from promptgrimoire.commands import Cause
 from promptgrimoire.context import Activity, current
 from promptgrimoire.errors import JournalError, JournalUnavailable, NotFound, Refused, Reject, TooLarge
 from promptgrimoire.journal.base import Description, Journal
 from promptgrimoire.journal.blobs import Incoming
-from promptgrimoire.journal.entries import Chain, Entry, Outcome, Send
+from promptgrimoire.journal.entries import Chain, Entry, Outcome
 from promptgrimoire.realtime.outbox import Document
 from promptgrimoire.runtime.activities import Awaited, Run
 from promptgrimoire.runtime.calls import Calls
@@ -37,6 +36,7 @@ from promptgrimoire.runtime.flow import Flow
 from promptgrimoire.runtime.hooks import Attendance
 from promptgrimoire.runtime.plan import rounds_until
 from promptgrimoire.runtime.rendering import PATIENCE, Frame, Rendering
+from promptgrimoire.runtime.saying import gathered, too_large_to_send
 from promptgrimoire.runtime.segments import Segments
 from promptgrimoire.runtime.tasks import Tasks
 from promptgrimoire.runtime.timers import Timers
@@ -229,23 +229,9 @@ class Host:
             raise JournalUnavailable(str(self.failure))
         transaction.check()
         patches, values = transaction.patches()
-        sends: list[Send] = []
-        texts: list[bytes] = []
-        volatile: list[tuple[Notice, bytes]] = []
-        for said in transaction.said:
-            what = said.what
-            if len(said.data) > self.limits.outbox_bytes:
-                raise _too_large_to_send(_event_name(what), len(said.data), self.limits.outbox_bytes)
-            if isinstance(what, Notice):
-                sends.append(Send(what.name, what.to, list(what.but), what.where, what.keep, what.sender))
-                texts.append(said.data)
-            elif isinstance(what, Volatile):
-                volatile.append((what.notice, said.data))
-            elif isinstance(what, Leave):
-                sends.append(Send("!go", [what.player]))
-                texts.append(said.data)
+        sends, texts, volatile = gathered(transaction.said, self.limits.outbox_bytes)
         if len(result) > self.limits.outbox_bytes:
-            raise _too_large_to_send("what was answered", len(result), self.limits.outbox_bytes)
+            raise too_large_to_send("what was answered", len(result), self.limits.outbox_bytes)
         slots = [value, *values, *texts, result]
         self.around.secrets.check(slots[1:])
         if volatile:
@@ -434,17 +420,3 @@ class Host:
     def busy(self) -> bool:
         """Whether author code is under way."""
         return bool(self.tasks.going or self.tasks.calls) or self.calls.busy or self.flow.busy or self.waiting.busy
-
-
-def _event_name(what: Any) -> str:
-    notice = what.notice if isinstance(what, Volatile) else what
-    name = getattr(notice, "name", None)
-    return "a notification" if name is None else f"the event {name!r}"
-
-
-def _too_large_to_send(what: str, size: int, limit: int) -> TooLarge:
-    # Beyond this a browser with a slow connection would be cut off, come back, be sent it again, and so on for ever.
-    return TooLarge(
-        f"{what} has {size:,} bytes as JSON; at most {limit:,} can be sent (the setting limits.outbox_bytes)."
-        " Store what is large, and send where it is"
-    )
