@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import logging
 from contextvars import Context
 from typing import Any
@@ -14,8 +12,8 @@ from promptgrimoire.authoring.study import Study
 from promptgrimoire.commands import Rendered, Restarted, SessionCreated
 from promptgrimoire.errors import GrimoireError, JournalDamaged, JournalError, JournalUnavailable, NotFound, Refused
 from promptgrimoire.ids import new_secret, new_session_id, session_of
-from promptgrimoire.journal.base import Description, Journal, Stream
-from promptgrimoire.journal.entries import Chain, Entry
+from promptgrimoire.journal.base import Journal, Stream
+from promptgrimoire.journal.entries import Chain
 from promptgrimoire.runtime.activities import Awaited
 from promptgrimoire.runtime.clock import Clock
 from promptgrimoire.runtime.history import History
@@ -24,6 +22,7 @@ from promptgrimoire.runtime.host import Host, Surroundings
 from promptgrimoire.runtime.recovery import Rebuilt, Snapshots, rebuild
 from promptgrimoire.runtime.rendering import Frame
 from promptgrimoire.runtime.segments import Segments
+from promptgrimoire.runtime.server_stream import SERVER, admin_token, server_secret
 from promptgrimoire.runtime.tracebacks import is_author
 from promptgrimoire.runtime.versions import Experiments
 from promptgrimoire.runtime.watchdog import Watchdog
@@ -34,7 +33,6 @@ from promptgrimoire.state.transaction import Transaction
 
 log = logging.getLogger("promptgrimoire")
 _HOUSEKEEPING = 5.0
-_SERVER = "server"  # the stream that holds what belongs to no session
 
 
 class Gateway:
@@ -73,7 +71,7 @@ class Gateway:
         self.segments.install()
         self.experiments.on_change = self._changed
         self._around.watchdog.start()
-        self._secret = (await self._server_secret()).encode()
+        self._secret = await server_secret(self.journal, self.clock.now(), self.settings.limits)
         for stream in await self.journal.streams():
             if stream.due is not None:
                 self._waking[stream.id] = stream.due
@@ -159,12 +157,11 @@ class Gateway:
 
     async def sessions(self) -> list[Stream]:
         """All sessions, oldest first. Not those of which `new_session` has done a part and not come to its end."""
-        return [stream for stream in await self.journal.streams() if stream.id != _SERVER and stream.app]
+        return [stream for stream in await self.journal.streams() if stream.id != SERVER and stream.app]
 
     def admin_token(self, session_id: str) -> str:
         """An unguessable token for a session's overview; the same after a restart."""
-        digest = hmac.new(self._secret, session_id.encode(), hashlib.sha256).hexdigest()
-        return f"{session_id}-{digest[:26]}"
+        return admin_token(self._secret, session_id)
 
     # ---------------------------------------------------------------- making and loading
 
@@ -231,7 +228,7 @@ class Gateway:
     async def _load(self, session_id: str) -> Host:
         if session_id in self.quarantined:
             raise JournalDamaged(self.quarantined[session_id])
-        loaded = None if session_id == _SERVER else await self.journal.load(session_id)
+        loaded = None if session_id == SERVER else await self.journal.load(session_id)
         if loaded is None:
             raise NotFound(f"no session {session_id}")
         study = self._study(loaded.stream.app)
@@ -282,26 +279,6 @@ class Gateway:
         host.flow.restored()
         host.dropouts.restored()
         host.timers.plan()
-
-    async def _server_secret(self) -> str:
-        """A secret of this journal, made once."""
-        loaded = await self.journal.load(_SERVER)
-        state = SessionState(_SERVER)
-        if loaded is not None:
-            rebuilt = await rebuild(self.journal, _SERVER, state, self.settings.limits)
-            found = rebuilt.state.hidden._fields["secret"]
-            assert isinstance(found, str)
-            return found
-        secret = new_secret()
-        transaction = Transaction(state)
-        for field, value in (("created", self.clock.now()), ("secret", secret)):
-            transaction.assign(state.hidden, field, value)
-        patches, values = transaction.patches()
-        entry = Entry(1, self.clock.now(), SessionCreated(_SERVER, ""), patches)
-        row = Chain(_SERVER).row(entry, [b"null", *values, b"null"])
-        self.journal.append(_Alone(), row, Description(created=entry.at))
-        await self.journal.flush()
-        return secret
 
     def _changed(self, config: str) -> None:
         """Another version of a config runs from now on: who was held up by the old one goes on."""
@@ -433,16 +410,6 @@ class _Restarting(Awaited):
         if not isinstance(error, JournalError | asyncio.CancelledError):
             self.report(error)
         return self._commit(transaction)
-
-
-class _Alone:
-    """Listens to nothing: who appends flushes, and hears there of a failure."""
-
-    def stored(self, seq: int) -> None:
-        """It is waited for."""
-
-    def failed(self, error: JournalError) -> None:
-        """It is raised where it is waited for."""
 
 
 def _log_failure(task: asyncio.Task[Any]) -> None:
