@@ -220,7 +220,8 @@ async def _store_touched(run: Leaving, spec: PageSpec, posted: Posted) -> None:
     values = {
         name: value
         for name, value in form.timed_out(posted.data, posted.uploads).items()
-        if name not in hidden and (value is not None or player._written.get(name) != place)
+        if name not in hidden
+        and (value is not None or name not in player._fields or player._written.get(name) != place)
     }
     _store(run, spec, values)
 
@@ -254,6 +255,7 @@ def _answered(run: Leaving, spec: PageSpec, names: Iterable[str]) -> None:
     for name in names:
         if answered.get(name) != spec.key:
             answered[name] = spec.key
+    run.host.flow.route.answered(run.player, names)
 
 
 def _remember(run: Leaving) -> None:

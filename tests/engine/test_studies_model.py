@@ -43,7 +43,7 @@ from tests.engine.stage import Server, settle
 from tests.engine.test_state_machine import compare
 
 TORTURE = os.environ.get("GRIMOIRE_TORTURE") == "1"
-EXAMPLES = 10_000 if TORTURE else 150
+EXAMPLES = 10_000 if TORTURE else 120
 ENTERING = ("before_always_once", "before_once")
 LEAVING = ("validate", "before_form_save", "may_proceed", "after_once", "after_always_once")
 PEOPLE = 4
@@ -124,6 +124,8 @@ SIMPLE = st.one_of(
     st.tuples(st.just("post"), WHO, st.just("1")),
     st.tuples(st.just("post"), WHO, st.just("1")),
     st.tuples(st.just("again"), WHO),
+    st.tuples(st.just("twice"), WHO, st.sampled_from(VALUES)),
+    st.tuples(st.just("and back"), WHO),
     st.tuples(st.just("stale"), WHO),
     st.tuples(st.just("post"), WHO, st.just("back")),
     st.tuples(st.just("open"), WHO),
@@ -165,6 +167,8 @@ class Play:
         self._host = await self.server.create(len(self.world.people))
         self.world.begin()
         await self.settled()
+        for who in range(len(self.world.people) - 1):  # the last one has not come yet
+            await self._connects(who)
 
     def decide(self, id: int, position: int, arms: int, need: Need) -> Any:
         """What the engine has drawn."""
@@ -207,6 +211,18 @@ class Play:
         if mine:
             last = mine[-1]
             await self._submit(id, Post(len(self.posts), last.stay, last.id, last.value))
+
+    async def _twice(self, who: int, value: str) -> None:
+        await self._post(who, value)
+        await self._again(who)
+
+    async def _and_back(self, who: int) -> None:
+        """Next, as far as to a page with Back; then Back."""
+        for _ in range(3):
+            place = self.world.people[self.who(who)].place
+            if place is not None and self.design.sheet(place.name).back:
+                await self._post(who, "back")
+            await self._post(who, "1")
 
     async def _stale(self, who: int) -> None:
         """A page that is open in another tab, and over, is submitted."""
@@ -513,6 +529,11 @@ STORIES: dict[str, tuple[Design, int, list[tuple[Any, ...]]]] = {
         1,
         [("post", 0, "1"), ("time", 30), ("breaks", 0, 1), ("open", 0), ("crash",)],
     ),
+    "what a new round had forgotten was missing altogether, instead of None, where its time ran out": (
+        Design((page("A", field=True, timeout=20), page("B")), (Loop(0, ("A",), 2), "B")),
+        1,
+        [("post", 0, "1"), ("time", 30)],
+    ),
     "an answer given between two loops with its page was forgotten when the second one began": (
         Design((page("A", field=True), page("B")), (Loop(0, ("A",), 1), "A", Loop(1, ("B", "A"), 1), "B")),
         1,
@@ -534,6 +555,6 @@ def test_what_went_wrong_once(story: str) -> None:
     suppress_health_check=list(HealthCheck),
     database=None,
 )
-@given(design=designs(), players=st.integers(1, PEOPLE), actions=st.lists(ACTIONS, max_size=40))
+@given(design=designs(), players=st.integers(1, PEOPLE), actions=st.lists(ACTIONS, min_size=15, max_size=40))
 def test_studies_go_as_the_reference_says(design: Design, players: int, actions: list[tuple[Any, ...]]) -> None:
     tell(design, players, actions)
