@@ -206,6 +206,7 @@ class Grouping:
         if policy == "proceed":
             if player.group is not None:  # of before: that is over
                 host.state.writing().assign(host.flow.private(player.id), "group", None)
+            host.state.writing().assign(host.flow.private(player.id), "left_group", True)  # nobody to wait for later
             release(host, player)
         elif policy != "wait":
             send_away(host, spec, player)

@@ -180,10 +180,15 @@ class Synchronizing:
         return here, absent
 
     def _alone(self, player: Player, spot: Spot, spec: PageSpec) -> None:
-        """In no group: whose group has gone on without them passes; others may be put into one yet."""
-        if player._about.get("left_group"):
+        """In no group: who goes on without one passes, and who has waited long enough; others may be put into one yet."""
+        impatient = player._about["arrived"].get("impatient")
+        policy = spec.settings.get("if_missing", "wait") if impatient else "wait"
+        if player._about.get("left_group") or policy in ("proceed", "dissolve"):
             run = WaitRun(self._host, player, f"{spec.key}.all_here", [player])
             self._host.step(lambda: release(self._host, player), run)
+        elif policy != "wait":
+            run = WaitRun(self._host, player, f"{spec.key}.missing", [player])
+            self._host.step(lambda: send_away(self._host, spec, player), run)
         elif spot not in self._warned:
             self._warned.add(spot)
             log.warning(

@@ -180,6 +180,52 @@ async def test_evidence_23_who_finds_no_group_is_not_stuck(
     assert server.module.ran == [(1, 0)]
 
 
+TOGETHER = '''
+class Together(SynchronizingWait):
+    def all_here(page, group):
+        ran.append("all_here")
+%s
+
+class End(Page):
+    """# End"""
+'''
+
+
+async def test_who_goes_on_without_a_group_waits_for_nobody_later(serve: Serve, journal: Journal) -> None:
+    order = "[Meet, Play, Together, End]"
+    server = await serve(
+        grouping(ALONE % ('"proceed"', ""), size=2, order=order, more=TOGETHER % ""), players=1, journal=journal
+    )
+    await server.opened(1)
+    await server.clock.advance(61)
+    await server.restart()
+    await server.submit(1)
+    await settle()
+    assert await pages(server) == "End"
+    assert server.module.ran == [(1, 0)]
+
+
+@pytest.mark.parametrize(
+    ("policy", "where"), [('"wait"', "Wait"), ('"proceed"', "Start"), ('"dissolve"', "Start"), ("Sorry", "Sorry")]
+)
+async def test_patience_ends_for_who_is_in_no_group_too(
+    serve: Serve, policy: str, where: str, journal: Journal
+) -> None:
+    """As for the last ones to come, where a function makes a group of every fourth player."""
+    source = waiting(MISSING % policy, groups="[[9]]", order=ORDER).replace("class Wait", SORRY + "\nclass Wait", 1)
+    server = await serve(source, players=1, journal=journal)
+    await server.submit(1)
+    await server.clock.advance(59)
+    assert await pages(server) == "Wait"
+    await server.clock.advance(2)
+    await settle()
+    assert await pages(server) == where
+    await server.restart()
+    await settle()
+    assert await pages(server) == where
+    assert server.module.ran == []
+
+
 async def test_who_has_dropped_out_and_is_back_is_in_no_group_and_not_stuck(serve: Serve) -> None:
     server = await serve(grouping(ALONE % ('"proceed"', ""), size=2), players=2)
     host = await server.host()
