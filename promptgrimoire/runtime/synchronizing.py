@@ -180,7 +180,7 @@ class Synchronizing:
         return here, absent
 
     def _alone(self, player: Player, spot: Spot, spec: PageSpec) -> None:
-        """In no group: who goes on without one passes, and who has waited long enough; others may be put into one yet."""
+        """In no group: who goes on without one passes, as who has waited long enough; others may get one yet."""
         impatient = player._about["arrived"].get("impatient")
         policy = spec.settings.get("if_missing", "wait") if impatient else "wait"
         if player._about.get("left_group") or policy in ("proceed", "dissolve"):
