@@ -14,6 +14,7 @@ from promptgrimoire.errors import GrimoireError, JournalDamaged, JournalError, J
 from promptgrimoire.ids import new_secret, new_session_id, session_of
 from promptgrimoire.journal.base import Journal, Stream
 from promptgrimoire.journal.entries import Chain
+from promptgrimoire.runtime import segments
 from promptgrimoire.runtime.activities import Awaited
 from promptgrimoire.runtime.clock import Clock
 from promptgrimoire.runtime.history import History
@@ -215,7 +216,7 @@ class Gateway:
             log.warning("session %s, which could not be made: %s", host.id, error)
 
     def _new_state(self, id: str, study: Study) -> SessionState:
-        state = SessionState(id, Lines(study.project))
+        state = SessionState(id, Lines(study.project, segments.__file__))
         state.declare(study.declared)
         return state
 
@@ -285,7 +286,7 @@ class Gateway:
         study = self.experiments.study(config)
         for host in self._hosts.values():
             if host.config == config:
-                host.study, host.state.lines = study, Lines(study.project)
+                host.study, host.state.lines = study, Lines(study.project, segments.__file__)
                 host.state.declare(study.declared)
                 host.timers.plan()
                 host.waiting.look_again()

@@ -10,11 +10,15 @@ _DEEPEST = 40
 
 
 class Lines:
-    """Names lines of one experiment, relative to its project folder (`market/__init__.py:12`)."""
+    """Names lines of one experiment, relative to its project folder (`market/__init__.py:12`).
 
-    def __init__(self, project: str | Path | None = None) -> None:
+    `steps` is the file of the framework that calls whatever may write: what is above it on the stack is nobody's.
+    """
+
+    def __init__(self, project: str | Path | None = None, steps: str = "") -> None:
         self._project = str(Path(project).resolve()) + "/" if project else ""
-        self._names: dict[str, str] = {}  # file name as compiled -> name to show, "" where it is not the author's
+        # File name as compiled -> name to show, "" where it is not the author's; None: nothing further up is.
+        self._names: dict[str, str | None] = {steps: None}
 
     def _name(self, file: str) -> str:
         if file.startswith(_FRAMEWORK) or file.startswith("<frozen"):
@@ -39,7 +43,7 @@ class Lines:
             if name:
                 return f"{name}:{frame.f_lineno}"
             outer = frame.f_back
-            if outer is None:
+            if name is None or outer is None:
                 return ""
             frame = outer
         return ""
