@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -44,8 +45,7 @@ async def read_submission(request: Request, host: Host, token: str, stay_field: 
     """
     kind, options = parse_options_header(request.headers.get("content-type"))
     if kind != b"multipart/form-data":
-        form = await request.form(max_files=0, max_fields=_FIELDS)
-        return Submission([(name, value) for name, value in form.multi_items() if isinstance(value, str)], {})
+        return Submission(_texts(await request.body()) if kind == b"application/x-www-form-urlencoded" else [], {})
     body: Body = request.scope["grimoire.body"]
     most = body.limit
     body.limit = most + sum(host.upload_limits(token, None).values())
@@ -201,6 +201,14 @@ class _Reading:
         self._fields.append((self._name, text))
         if self._name == self._stay_field and text.isascii() and text.isdigit() and len(text) <= 15:
             self._stay = int(text)
+
+
+def _texts(body: bytes) -> list[tuple[str, str]]:
+    """The fields of a form without files. What is no UTF-8 becomes U+FFFD, which no field accepts."""
+    try:
+        return parse_qsl(body.decode("latin-1"), keep_blank_values=True, max_num_fields=_FIELDS)
+    except ValueError:  # more fields than that
+        raise HTTPException(400) from None
 
 
 def _decoded(text: bytes) -> str:
