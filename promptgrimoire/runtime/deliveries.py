@@ -255,7 +255,9 @@ class Deliveries:
     def _welcome(self, document: Document, sink: Sink, hello: Hello, resync: bool) -> None:
         host = self._host
         durable = host.durable_seq
-        current = document.stay == host.state.player(document.player)._about.get("stay", 0)
+        about = host.state.player(document.player)._about
+        # What an error holds up has a page of its own to see, in the same stay.
+        current = document.stay == about.get("stay", 0) and not about.get("held")
         lost = self.of(document.player).lost
         document.lost = None
         if current and lost is not None and lost.seq <= durable:

@@ -112,6 +112,28 @@ async def test_evidence_44_a_failing_all_here_is_shown_and_does_not_crash_both_f
     assert (server.module.ran, group.share) == ([1, 1], 5)
 
 
+async def test_evidence_28_who_missed_that_all_here_failed_learns_of_it_on_coming_back(serve: Serve) -> None:
+    """Their page was the wait page still, of the same stay: they would have waited there for ever."""
+    server = await serve(
+        waiting("""
+    def all_here(page, group):
+        group.share = 10 / group.get("size", 0)
+"""),
+        players=2,
+    )
+    await server.submit(1)
+    await settle()
+    lost, loading = await server.opened(1), server.browser(1)
+    await loading.load()
+    lost.lose()
+    await server.submit(2)
+    await settle()
+    assert (await server.page(1)).kind == "held"
+    for browser in (lost, loading):
+        await browser.connect()
+        assert browser.reloads == 1
+
+
 async def test_a_crash_before_all_here_and_one_in_the_middle_of_it(
     serve: Serve, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
