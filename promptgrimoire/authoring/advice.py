@@ -42,6 +42,7 @@ _CHANGES = frozenset(
 )
 _CONTAINERS = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
 _STORES = frozenset(["player", "session", "group"])
+_ASKED = frozenset(["fields", "group_by", "jsvars", "show", "templatevars", "timeout", "wait_for"])  # for a value
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -84,6 +85,22 @@ def warnings(tree: ast.Module) -> Iterator[tuple[int, str]]:
                 yield node.lineno, _global(", ".join(node.names))
             if isinstance(node, ast.stmt | ast.Call) and _changed_name(node) in containers - local:
                 yield node.lineno, _global(str(_changed_name(node)))
+    for function in _page_functions(tree):
+        yield from _kept_on_class(function)
+
+
+def unreturned(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Hooks that make a value and do not return it: a page would be shown without its questions, or to everybody."""
+    for function in _page_functions(tree):
+        if function.name not in _ASKED or any(
+            isinstance(node, ast.Return | ast.Yield | ast.Raise) for node in ast.walk(function)
+        ):
+            continue
+        last = function.body[-1]
+        if isinstance(last, ast.Expr) and _is_made(last.value):
+            yield last.lineno, f"{function.name} does not return this; write return {ast.unparse(last.value)[:60]}"
+        elif function.name == "fields":
+            yield function.lineno, "fields returns nothing, so the page would ask nothing; return a dict of fields"
 
 
 def mutated_originals(tree: ast.Module) -> Iterator[tuple[int, str]]:
@@ -112,6 +129,27 @@ def _mutated(block: list[ast.stmt]) -> Iterator[tuple[int, str]]:
                 (made.add if _is_container(value) else made.discard)(target.id)
             elif _is_field(target) and isinstance(value, ast.Name) and value.id in made:
                 stored[value.id] = (node.lineno, ast.unparse(target))
+
+
+def _is_made(node: ast.expr) -> bool:
+    """Whether an expression only makes a value, so that it says nothing as a statement."""
+    if isinstance(node, ast.Call):
+        return _called(node) == "dict"
+    return not isinstance(node, ast.Await | ast.Constant | ast.NamedExpr)
+
+
+def _kept_on_class(function: _Function) -> Iterator[tuple[int, str]]:
+    """`page.x = 1`: what is written there is everybody's."""
+    page = function.args.args[0].arg
+    for node in ast.walk(function):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if _is_update(node) else []  # type: ignore[attr-defined]
+        for target in targets:
+            if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == page:
+                yield node.lineno, _global(ast.unparse(target))  # type: ignore[attr-defined]
+
+
+def _is_update(node: ast.AST) -> bool:
+    return isinstance(node, ast.AugAssign) or (isinstance(node, ast.AnnAssign) and node.value is not None)
 
 
 def _changes(node: ast.stmt, name: str) -> bool:
@@ -165,6 +203,14 @@ def _functions(tree: ast.Module) -> Iterator[_Function]:
             yield node
         elif isinstance(node, ast.ClassDef):
             yield from (member for member in node.body if isinstance(member, _Function))
+
+
+def _page_functions(tree: ast.Module) -> Iterator[_Function]:
+    """Functions of classes that take the page: hooks, live methods, helpers."""
+    for node in tree.body:
+        for member in node.body if isinstance(node, ast.ClassDef) else ():
+            if isinstance(member, _Function) and member.args.args and member.args.args[0].arg == "page":
+                yield member
 
 
 def _blocks(function: _Function) -> Iterator[list[ast.stmt]]:

@@ -29,7 +29,7 @@ from promptgrimoire.authoring.schedule import EveryHandler
 from promptgrimoire.authoring.sequence import Step, compiled, pages_in
 from promptgrimoire.authoring.source import Source, annotated_only
 from promptgrimoire.authoring.templates import PageTemplate, Templates
-from promptgrimoire.authoring.vocabulary import ATTRIBUTES
+from promptgrimoire.authoring.vocabulary import ATTRIBUTES, OTREE_NAMES
 from promptgrimoire.authoring.wait_checks import check_targets
 from promptgrimoire.errors import ExperimentError
 
@@ -258,7 +258,11 @@ def _check_sources(report: Report, sources: dict[str, Source]) -> None:
         for node in source.classes():
             for line, text in annotated_only(node, ATTRIBUTES):
                 report.error(f"{source.shown}:{line}", text)
-        for line, text in (*advice.mutated_originals(source.tree), *advice.untranslatable(source.tree)):
+        for line, text in (
+            *advice.mutated_originals(source.tree),
+            *advice.untranslatable(source.tree),
+            *advice.unreturned(source.tree),
+        ):
             report.error(f"{source.shown}:{line}", text)
         for line, text in (*advice.warnings(source.tree), *later_calls(source)):
             report.warn(f"{source.shown}:{line}", text)
@@ -272,6 +276,8 @@ def _why_not_imported(failed: ImportFailed, sources: dict[str, Source]) -> str:
         return _syntax_error(problem)
     text = f"{type(problem).__name__}: {problem}"
     unknown = _UNKNOWN_NAME.search(str(problem)) if isinstance(problem, NameError) else None
+    if unknown and unknown[1] in OTREE_NAMES:
+        return f"{text}; that is oTree's name; here it is: {OTREE_NAMES[unknown[1]]}"
     if unknown:
         known = [name for source in sources.values() for name, _, _ in source.names()]
         for face in _FACES:

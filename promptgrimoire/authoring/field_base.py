@@ -17,7 +17,7 @@ from wtforms.meta import DefaultMeta
 from wtforms.validators import StopValidation
 
 from promptgrimoire.authoring import form_texts as texts
-from promptgrimoire.authoring.vocabulary import near_miss
+from promptgrimoire.authoring.vocabulary import FOREIGN_PARAMETERS, near_miss
 
 LONGEST = 100_000  # characters of one posted text; the limit of a whole form is the setting limits.form
 # Never part of an answer: controls but tab and line breaks, what turns the direction of text around, half characters,
@@ -171,5 +171,7 @@ def without_hostile(text: str) -> str:
 
 
 def _mend(name: str, keywords: frozenset[str]) -> str:
+    if name in FOREIGN_PARAMETERS:
+        return f"here it is {FOREIGN_PARAMETERS[name]}"
     near = near_miss(name, keywords)
     return f"did you mean '{near}'?" if near else f"there are {', '.join(sorted(keywords))}"

@@ -23,7 +23,7 @@ from promptgrimoire.authoring.posted import Posted
 from promptgrimoire.authoring.prototypes import Prototype, prototype
 from promptgrimoire.authoring.uploads import FileField, Upload
 from promptgrimoire.authoring.vocabulary import near_miss
-from promptgrimoire.errors import AuthorError, NotStorable
+from promptgrimoire.errors import AuthorError, NotStorable, UnknownField
 from promptgrimoire.state.values import encode
 
 TOUCHED = "_touched"  # the posted names of the fields that the participant has touched, with commas between them
@@ -92,7 +92,7 @@ class Form:
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._fields:
-            raise AttributeError(f"this page has no field '{name}'{_meant(name, self._fields)}")
+            raise UnknownField(f"this page has no field '{name}'{_meant(name, self._fields)}")
         self._rendered.add(name)
         return self._fields[name]
 

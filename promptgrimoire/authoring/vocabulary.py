@@ -88,6 +88,38 @@ OTREE_MODULE: Mapping[str, str] = MappingProxyType(
         "Subsession": "nothing: fields of a session are set directly, session.x = 1",
     }
 )
+# Names that oTree's star import gives, and ours does not.
+OTREE_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "WaitPage": "SynchronizingWait, or GroupCreatingWait where groups form as people arrive",
+        "BaseConstants": "class C, without a base",
+        "BaseSubsession": "nothing: fields of a session are set directly, session.x = 1",
+        "BaseGroup": "nothing: fields of a group are set directly, group.x = 1",
+        "BasePlayer": "nothing, or class Player(PlayerFields): fields are set directly, player.x = 1",
+        "models": "fields of a page: fields = dict(name=IntegerField(...))",
+        "widgets": "a field: RadioField, TextAreaField, DecimalRangeField and others",
+        "CurrencyField": "DecimalField",
+        "LongStringField": "TextAreaField",
+        "Currency": "cu, which is Python's Decimal",
+        "currency_range": "range(...)",
+        "Submission": "nothing yet: bots come with a later version",
+    }
+)
+# Parameters of fields, in oTree and in Django.
+FOREIGN_PARAMETERS: Mapping[str, str] = MappingProxyType(
+    {
+        "blank": "optional=True",
+        "required": "optional=True where it may be left empty; otherwise an answer is needed anyway",
+        "initial": "default",
+        "verbose_name": "label",
+        "help_text": "description",
+        "min_value": "min",
+        "max_value": "max",
+        "minimum": "min",
+        "maximum": "max",
+        "options": "choices",
+    }
+)
 
 
 def near_miss(name: str, names: Iterable[str]) -> str | None:

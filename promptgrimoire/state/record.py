@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import difflib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -64,6 +65,30 @@ class Past:
         return found
 
 
+# Names of players and sessions in oTree.
+_OTREE: Mapping[str, str] = MappingProxyType(
+    {
+        "id_in_group": "player.member_id, which counts from 0; roles are better said by player.role",
+        "id_in_subsession": "player.id",
+        "participant": "the player: fields of a player are there in all apps and rounds",
+        "subsession": "player.session",
+        "vars": "the player or session itself: player.x = 1",
+        "round_number": "player.round",
+        "in_round": "player.within(round=1)",
+        "in_previous_rounds": 'player.along("round")',
+        "in_all_rounds": 'player.along("round")',
+        "get_others_in_group": "player.others_in_group",
+        "get_others_in_subsession": "player.others_in_session",
+        "get_players": "session.players, group.players",
+        "get_player_by_role": 'group.players.find_one(role="buyer")',
+        "get_player_by_id": "group.players[0], which counts from 0",
+        "get_groups": "session.groups",
+        "group_randomly": "a GroupCreatingWait",
+        "field_maybe_none": 'player.get("name")',
+    }
+)
+
+
 class Record(Reference):
     """What Session, Group and Player have in common: any field may be set, at any time, and is recorded."""
 
@@ -100,6 +125,8 @@ class Record(Reference):
         rounds = [round for _, round, _ in self._pages.get(name, ()) if round]
         if rounds:
             return f" any more: a new round has begun without it. within(round={rounds[-1]}).{name} still has it"
+        if name in _OTREE:
+            return f"; that is oTree's name; here it is: {_OTREE[name]}"
         near = difflib.get_close_matches(name, [*self._fields, *_built_ins(type(self))], 1)
         if near:
             return f"; did you mean '{near[0]}'?"

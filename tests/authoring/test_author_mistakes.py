@@ -105,6 +105,31 @@ MISTAKES = {
     "oTree's page_sequence": Mistake(
         f"{STAR}{PAGE}\npage_sequence = [Start]\n", "game/__init__.py:6", ("page_order = [...]",)
     ),
+    "oTree's WaitPage": Mistake(
+        f"{STAR}class Together(WaitPage):\n    pass\n",
+        "game/__init__.py:2",
+        ("'WaitPage' is not defined", "oTree's name; here it is: SynchronizingWait"),
+    ),
+    "a field's parameter in oTree": Mistake(
+        f"{STAR}{PAGE}    fields = dict(age=IntegerField(label='Age', blank=True))\n{ORDER}",
+        "game/__init__.py:5",
+        ("there is no parameter 'blank'; here it is optional=True",),
+    ),
+    "fields that returns nothing": Mistake(
+        f"{STAR}{PAGE}    def fields(page, player):\n        player.x = dict(age=IntegerField(label='Age'))\n{ORDER}",
+        "game/__init__.py:5",
+        ("return a dict of fields",),
+    ),
+    "fields that are not returned": Mistake(
+        f"{STAR}{PAGE}    def fields(page, player):\n        dict(age=IntegerField(label='Age'))\n{ORDER}",
+        "game/__init__.py:6",
+        ("write return dict(age=IntegerField(label='Age'))",),
+    ),
+    "condition that is not returned": Mistake(
+        f"{STAR}{PAGE}    def show(page, player):\n        player.role == 'sender'\n{ORDER}",
+        "game/__init__.py:6",
+        ("write return player.role == 'sender'",),
+    ),
     "misspelt new_session": Mistake(
         f"{STAR}{PAGE}{ORDER}def new_sesion(session):\n    session.count = 0\n",
         "game/__init__.py:7",
@@ -463,6 +488,11 @@ WARNINGS = {
         "log = []\n",
         "    def show(page, player):\n        log.append(1)\n",
         "'log' belongs to the whole server",
+    ),
+    "attribute of the page": (
+        "\n",
+        "    def before_once(page, player):\n        page.count = 1\n",
+        "'page.count' belongs to the whole server",
     ),
     "heapq": (
         "import heapq\n",

@@ -47,3 +47,25 @@ async def test_evidence_19_the_watchdog_names_a_line_of_the_experiment_not_one_o
     with caplog.at_level(logging.WARNING):
         await one.ask("hold")
     assert "in Lab.hold" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("{{ player.round_number }}", "'round_number'; that is oTree's name; here it is: player.round"),
+        (
+            "{{ session.get_players() }}",
+            "'get_players'; that is oTree's name; here it is: session.players, group.players",
+        ),
+        ("{{ field(form.agee) }}", "this page has no field 'agee'; did you mean 'age'?"),
+    ],
+)
+async def test_names_that_are_not_there_are_translated(
+    serve: Serve, caplog: pytest.LogCaptureFixture, body: str, said: str
+) -> None:
+    server = await serve(
+        f'class Lab(Page):\n    """# Lab\n\n    {body}"""\n'
+        '    fields = dict(age=IntegerField(label="Age"))\n\npage_order = [Lab]\n'
+    )
+    assert (await server.page(1)).status == 500
+    assert said in caplog.text
