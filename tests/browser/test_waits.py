@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,13 +27,20 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def server_that_crashes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    crash = tmp_path / "crash"
-    crash.touch()
+def crashing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Server]]:
+    """`crashing("arrived")`: a server that is killed once, where the app says what that means."""
+    crash, database, servers = tmp_path / "crash", tmp_path / "database.sqlite3", []
     monkeypatch.setenv("WAITS_CRASH", str(crash))
-    started = Server(Path(__file__).parent / "waits", tmp_path / "database.sqlite3", 3)
-    yield started
-    started.stop()
+    monkeypatch.setenv("WAITS_DATABASE", str(database))
+
+    def start(where: str) -> Server:
+        crash.write_text(where)
+        servers.append(Server(Path(__file__).parent / "waits", database, 3))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
 
 
 def requests_of(page: Page) -> list[str]:
@@ -96,19 +103,25 @@ async def test_evidence_28_a_push_that_was_lost_is_made_good_when_the_connection
     await expect(one.get_by_role("heading", level=1)).to_have_text("Play")
 
 
-async def test_evidence_28_wait_pages_move_on_also_when_the_last_arrival_crashed_the_server(
-    server_that_crashes: Server, visit: Visit
-) -> None:
-    server = server_that_crashes
+async def _last_one_crashes(server: Server, visit: Visit) -> list[Page]:
+    """Two wait, the third one's Next kills the server, which is there again when this returns."""
     one, two, three = [await visit(link) for link in server.players]
     for page in (one, two):
         await page.click(NEXT)
     await expect(one.get_by_role("status")).to_contain_text("2 of 3")
     await expect(three.locator(NEXT)).to_be_visible()
     await three.click(NEXT)
-    await asyncio.to_thread(server._process.communicate, timeout=10)
+    await asyncio.to_thread(server._process.communicate, timeout=20)
     assert server._process.returncode == 9
     server.restart()
+    return [one, two, three]
+
+
+async def test_evidence_28_wait_pages_move_on_also_when_the_last_arrival_crashed_the_server(
+    crashing: Callable[[str], Server], visit: Visit
+) -> None:
+    server = crashing("arrived")
+    one, two, three = await _last_one_crashes(server, visit)
     for page in (one, two):
         await expect(page.get_by_role("heading", level=1)).to_have_text("Play", timeout=15_000)
     await three.goto(server.players[2])  # it was on its way from one page to the next: the browser's own error stays
@@ -116,6 +129,18 @@ async def test_evidence_28_wait_pages_move_on_also_when_the_last_arrival_crashed
     for page in (one, two, three):
         await page.click(NEXT)
     await expect(one.locator("main")).to_contain_text("1 1")
+
+
+async def test_evidence_28_wait_pages_move_on_when_what_the_crash_has_lost_is_posted_again(
+    crashing: Callable[[str], Server], visit: Visit
+) -> None:
+    """Nothing of it was stored: the last one has still to come, and does so by loading the browser's error anew."""
+    one, two, three = await _last_one_crashes(crashing("posted"), visit)
+    for page in (one, two):
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Please wait")
+    await three.reload()
+    for page in (one, two, three):
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Play", timeout=15_000)
 
 
 async def test_evidence_28_wait_pages_move_on_also_when_the_server_was_killed_meanwhile(
