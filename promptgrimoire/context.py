@@ -45,14 +45,23 @@ class Services(Protocol):
 class Activity:
     """One piece of running author code: a call, a hook, a timer, a task."""
 
-    __slots__ = ("app", "label", "record", "round", "services")
+    __slots__ = ("app", "label", "place", "record", "round", "services")
 
-    def __init__(self, services: Services, record: Any, app: str, round: int, label: str) -> None:
+    def __init__(
+        self,
+        services: Services,
+        record: Any,
+        app: str,
+        round: int,
+        label: str,
+        place: tuple[str, list[int]] | None = None,
+    ) -> None:
         self.services = services
         self.record = record  # the Session or Player for whom it runs
         self.app = app
         self.round = round
         self.label = label  # "Market.post_offer", for logs and the watchdog
+        self.place = place  # in which loop and round, where that is not simply where the player is (`state.answers`)
 
 
 # The thread that runs this code. Author code may start others; what they do is not part of any transaction.

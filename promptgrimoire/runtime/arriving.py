@@ -10,6 +10,7 @@ from promptgrimoire.commands import Waited
 from promptgrimoire.context import Activity
 from promptgrimoire.errors import AuthorError
 from promptgrimoire.runtime.activities import Awaited
+from promptgrimoire.state.answers import place_in_loop
 from promptgrimoire.state.records import Player, Record
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ class WaitRun(Awaited):
     def __init__(self, host: Host, record: Record, label: str, players: list[Player]) -> None:
         player = players[0]
         about = player._about
-        activity = Activity(host.tasks, record, about.get("app", ""), about.get("round", 0), label)
+        app, place = about.get("app", ""), place_in_loop(about)  # what it reads of others is of this round too
+        activity = Activity(host.tasks, record, app, about.get("round", 0), label, place)
         super().__init__(host, Waited(player.id, about.get("stay", 0)), activity)
         self.players = players
         self._stays = [one._about.get("stay") for one in players]

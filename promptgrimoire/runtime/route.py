@@ -1,12 +1,12 @@
 """Each player's plan as it is stored: reading it, expanding what is reached, finding a page in it.
 
-Owns the hidden fields `plan`, `app`, `round` and `levels`, and what is decided when a directive is reached
-(`Decisions`). What the steps of a plan mean is `runtime.plan`'s; who moves when is the flow's.
+Owns the hidden fields `plan`, `app`, `round`, `levels` and `loop` (see `state.answers`), and what is decided when a
+directive is reached (`Decisions`). What the steps of a plan mean is `runtime.plan`'s; who moves when is the flow's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from promptgrimoire.authoring.draws import draw_balanced
@@ -129,6 +129,29 @@ class Route:
             del answered[field]
             if field in player._fields:
                 transaction.remove(player, field)
+        if place is not None and place.nested:
+            self._in_loop(private, place)
+
+    def _in_loop(self, private: Record, place: Place) -> None:
+        """The player is in this round of a loop."""
+        of, levels = f"{place.app}:{place.loops[0]}", list(place.nested)
+        loop = private._fields.get("loop")
+        if loop is None or loop["of"] != of:
+            loop = {"of": of, "fields": {}, "rounds": {}}
+            self._host.state.writing().assign(private, "loop", loop)
+            loop = private._fields["loop"]
+        if levels != [place.round] and len(levels) > len(loop["rounds"].get(str(place.round), ())):
+            loop["rounds"][str(place.round)] = levels
+
+    def answered(self, player: Player, names: Iterable[str]) -> None:
+        """The player has answered these on the page where they are: others who are behind go on to see it."""
+        place, loop = self.here(player), player._about.get("loop")
+        clears = [level for level, carries in enumerate(place.carries, 1) if not carries] if place is not None else []
+        if not clears or loop is None:
+            return
+        for name in names:
+            if name not in loop["fields"]:
+                loop["fields"][name] = [len(player._pages.get(name, ())), clears[-1]]
 
 
 class Decisions:

@@ -7,8 +7,9 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from promptgrimoire.errors import ReadOnly
+from promptgrimoire.errors import ReadOnly, UnknownField
 from promptgrimoire.ids import hidden
+from promptgrimoire.state.answers import LATEST, answer_for_reader
 from promptgrimoire.state.identifiers import PlayerIdentifier
 from promptgrimoire.state.page_time import PageTime, page_time
 from promptgrimoire.state.players import Players
@@ -123,6 +124,25 @@ class Player(Record):
         super().__init__(state, key)
         _set(self, "_id", id)
         _set(self, "_about", state.record(hidden(key))._fields)
+
+    def __getattr__(self, name: str) -> Any:
+        if "loop" in self._about and name in self._about["loop"]["fields"]:  # an answer, in rounds
+            found = answer_for_reader(self, name)
+            if found is not LATEST:
+                return found
+        return super().__getattr__(name)
+
+    def fields(self) -> dict[str, Any]:
+        found = super().fields()
+        for name in self._about["loop"]["fields"] if "loop" in self._about else ():
+            try:
+                value = answer_for_reader(self, name)
+            except UnknownField:
+                found.pop(name, None)
+                continue
+            if value is not LATEST:
+                found[name] = value
+        return found
 
     def _place(self, transaction: Transaction) -> tuple[str, int]:
         about = self._about
