@@ -41,6 +41,7 @@ class Draws(Protocol):
         """Whether that round (2, 3, …) of a Repeat begins; `repeat` has key, continue_with, by.
 
         Where continue_with is None, the player's add_round decides (False ends it; it is forgotten at that moment).
+        So it is asked even where at_most ends the Repeat, whatever it says.
         Otherwise it is drawn once for all that share (key, iteration) by "group", "session" or "player".
         """
 
@@ -238,6 +239,8 @@ class _Walk:
         most = step.get("at_most")
         if iteration > (most or REPEATS):
             if most:
+                if step.get("continue_with") is None:  # asked all the same, so that an add_round = False is forgotten
+                    self._draws.go_on(_shared(step, frame), iteration)
                 return []
             raise AuthorError(
                 f"Repeat: {REPEATS:,} rounds and no end; set player.add_round = False in a hook of one of its pages, "

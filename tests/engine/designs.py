@@ -243,6 +243,9 @@ def way(design: Design, decisions: list[Any]) -> tuple[list[Place], Need | None]
                             count = 0
                         begins = True
                         walk(item.items, (*levels, (item.number, iteration)))
+                    else:
+                        if item.repeat:
+                            decided("end", item)
                 case Shuffled():
                     left = list(item.items)
                     while left:

@@ -207,7 +207,7 @@ class World:
             places, need = way(self.design, person.decisions)
             if need is None or position < len(places):
                 return places
-            if need.kind == "again":
+            if need.kind in ("again", "end"):
                 person.decisions.append(person.add_round)
                 person.add_round = True  # once told, it is forgotten
             else:

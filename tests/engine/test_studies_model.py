@@ -539,6 +539,14 @@ STORIES: dict[str, tuple[Design, int, list[tuple[Any, ...]]]] = {
         1,
         [("post", 0, "1"), ("post", 0, "2"), ("post", 0, "3")],
     ),
+    "what had been said to end a Repeat that at_most ended anyway ended the next one after its first round": (
+        Design(
+            (page("A", "after_always_once", ends=1), page("B")),
+            (Loop(0, ("A",), 1, True), Loop(1, ("B",), 2, True), "B"),
+        ),
+        1,
+        [("post", 0, "1"), ("post", 0, "2"), ("crash",), ("post", 0, "3")],
+    ),
 }
 
 

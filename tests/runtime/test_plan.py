@@ -127,6 +127,9 @@ def test_a_repeat_ends_where_it_is_told_to() -> None:
     assert [iteration for _, iteration in draws.asked] == [2, 3, 4]
     assert told(Repeat(A, at_most=2), Z) == "A@1 A@2 Z"
     assert told(Repeat(A), B, Repeat(C), draws=Decided(rounds=2)) == "A@1 A@2 B C@1 C@2"
+    draws = Decided(rounds=1)
+    assert told(Repeat(A, at_most=1), Repeat(B, at_most=1, continue_with=0.5), Z, draws=draws) == "A@1 B@1 Z"
+    assert [iteration for _, iteration in draws.asked] == [2]  # of A: its add_round = False is forgotten
     assert told(Rounds(A, Repeat(B), Z, n=2), draws=Decided(rounds=2)) == (
         "A@1 B@2:1.1 B@3:1.2 Z@3:1 A@4:2 B@5:2.1 B@6:2.2 Z@6:2"
     )
