@@ -17,6 +17,7 @@ CLIENT: Mapping[str, str] = MappingProxyType(
         "back": "The connection is back.",
         "failed": "The server cannot be reached at the moment. Nothing is lost; please press the button again.",
         "error": "Something did not work. This is not your fault. Please tell the person who runs the study.",
+        "input": "Please check your answers.",
         "takeover": "This study goes on in another tab or window, so this one is not up to date any more.",
         "refused": "This study is already open in another tab or window. Please go on there.",
         "gone": "This link does not lead anywhere any more. Please tell the person who runs the study.",

@@ -151,9 +151,10 @@ addEventListener("pageshow", ({ persisted }) => {
   lose(FIRST_DELAY);
 });
 
-// What no author handled: the participant learns of it, and the reference.
+// What no author handled: the participant learns of it, and the reference. Arguments that do not fit were mostly typed.
 addEventListener("unhandledrejection", ({ reason }) => {
   if (reason?.name !== "CallError" || reason.code === "stale") return;
   const { code, id, message } = reason;
-  warn("error", code === "reject" ? message : texts.error + (id && ` (${id})`), texts.close);
+  const said = { reject: message, arguments: texts.input }[code];
+  warn("error", said ?? texts.error + (id && ` (${id})`), texts.close);
 });

@@ -176,6 +176,8 @@ async def test_evidence_29_and_42_an_unhandled_error_is_shown_with_its_reference
     )
     await page.evaluate("void grimoire.invoke('refuse')")
     await expect(status).to_contain_text("The market is closed")
+    await page.evaluate("void grimoire.invoke('give', 'x' + 99, '')")
+    await expect(status).to_contain_text("Please check your answers.")
     await page.evaluate("void grimoire.invoke('fail')")
     await expect(status).to_contain_text("This is not your fault.")
     reference = await page.evaluate("id")
