@@ -46,7 +46,7 @@ client: $(BIN)/python  ## Types and tests of the JavaScript client, types of the
 bench: $(VENV)/.development  ## Measure against bare Starlette/uvicorn; writes docs/benchmarks.md
 	$(BIN)/python -m tests.bench
 
-torture: $(VENV)/.development  ## The long runs: a hundred kill -9, 100,000 fuzzed frames
+torture: $(VENV)/.development  ## The long runs: a hundred kill -9, 100,000 fuzzed frames, every small state, random stories
 	GRIMOIRE_TORTURE=1 $(BIN)/python -m pytest -q -m torture
 
 wheel-check: $(VENV)/.development  ## Build the wheel, install it elsewhere, look inside

@@ -14,6 +14,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -457,6 +458,7 @@ class Sessions(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
+@pytest.mark.torture
 def test_memory_is_always_what_the_journal_says() -> None:
     logging.disable(logging.CRITICAL)
     try:
