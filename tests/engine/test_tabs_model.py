@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.engine.stage import Browser, Server, Tab, code_of, settle
 
 STORIES = 20_000 if os.environ.get("GRIMOIRE_TORTURE") == "1" else 150
@@ -172,6 +174,7 @@ class Story:
         self.server.browsers.clear()
 
 
+@pytest.mark.torture
 async def test_evidence_12_every_call_is_carried_out_once_whatever_tabs_networks_and_servers_do(tmp_path: Path) -> None:
     logging.disable(logging.CRITICAL)
     try:

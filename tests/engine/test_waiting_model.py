@@ -145,6 +145,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Server:
     return server
 
 
+@pytest.mark.torture
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(story=st.lists(actions, min_size=20, max_size=60))
 def test_evidence_26_whatever_participants_do_groups_are_right(loaded: Server, story: list[tuple[str, int]]) -> None:
