@@ -198,6 +198,12 @@ class PageSpec:
         """Whether this is a wait page: what releases its players is not a submission."""
         return issubclass(self.page, GroupCreatingWait | SynchronizingWait)
 
+    @property
+    def asks_nothing(self) -> bool:
+        """Whether there is nothing to do on this page but read it, and nobody to wait for."""
+        asks = self.settings.get("fields") or "fields" in self.hooks or self.settings.get("live_inputs") or self.live
+        return not (asks or self.waits)
+
     def call(self, hook: str, *arguments: Any, **optional: Any) -> Any:
         """The value (or coroutine) of a hook; None where the page does not define it."""
         found = self.hooks.get(hook)

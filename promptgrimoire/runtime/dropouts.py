@@ -110,7 +110,7 @@ class Dropouts:
         spec, position = self._host.flow.page_of(player), about.get("position", 0)
         if spec is None or about.get("moving") is not None or not position or position != len(about["plan"]) - 1:
             return False
-        return not (spec.settings.get("fields") or "fields" in spec.hooks or spec.live or spec.waits)
+        return spec.asks_nothing
 
     def _functions(self, player: Player) -> dict[str, float]:
         """What is to run when the player is lost, with its tolerance in seconds."""

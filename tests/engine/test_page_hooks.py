@@ -410,7 +410,11 @@ async def test_finish_says_how_a_player_ended(serve: Serve) -> None:
         class Two(Page):
             """# Two"""
 
-        page_order = [One, Two]
+        class Three(Page):
+            """# Three"""
+            fields = dict(age=IntegerField())
+
+        page_order = [One, Two, Three]
         '''
     )
     assert (await server.player()).completion == ""
@@ -420,4 +424,35 @@ async def test_finish_says_how_a_player_ended(serve: Serve) -> None:
     await server.move("Two")
     assert (await server.player()).completion == ""
     await server.submit()
+    assert (await server.player()).completion == ""  # the last page, and it asks
+    await server.submit(data={"age": "30"})
+    assert (await server.player()).completion == "completed"
+
+
+async def test_whoever_reads_a_last_page_that_asks_nothing_has_completed(serve: Serve) -> None:
+    """Most of them have no button: `completion` stayed empty for everybody."""
+    server = await serve(
+        '''
+        class One(Page):
+            """# One"""
+            allow_back = True
+
+        class Last(Page):
+            """# Thank you"""
+            allow_back = True
+
+        page_order = [One, Last]
+        '''
+    )
+    assert (await server.player()).completion == ""
+    await server.submit()
+    assert (await server.player()).completion == "completed"
+    await server.back()
+    await settle()
+    assert (await server.player())._about["page"].endswith("/One")
+    assert (await server.player()).completion == ""
+    await server.submit()
+    assert (await server.player()).completion == "completed"
+    await server.submit()
+    assert (await server.page()).kind == "end"
     assert (await server.player()).completion == "completed"

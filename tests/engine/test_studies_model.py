@@ -428,7 +428,7 @@ class Play:
                 "answers": {name: value for name, value in player._fields.items() if name.startswith("f_")},
                 "held": bool(about.get("held")),
                 "arrived": about.get("moving") is None,
-                "ended": about.get("completion") == "completed",
+                "ended": about.get("completion") == "completed" and not about.get("page"),
                 "online": player.online,
                 "group": None if player.group is None else player.group.id,
                 "together": [] if player.group is None else player.group.get("log", []),
