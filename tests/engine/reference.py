@@ -326,7 +326,9 @@ class World:
                 person.moving = person.work = person.asked = None
                 if sheet.timeout:
                     person.limit, person.due = self.now + sheet.timeout, self.now + sheet.timeout + GRACE
-                if self.design.goes_back and not sheet.waits:
+                if sheet.waits:  # Back does not lead behind it
+                    person.trail = []
+                elif self.design.goes_back:
                     person.trail = [one for one in person.trail if one < person.at] + [person.at]
             case "check" if sheet.field and not (work.key[1].isdecimal() and int(work.key[1]) <= MOST):
                 self._refuse(person)

@@ -413,3 +413,31 @@ async def test_back_stays_within_the_round_and_comes_once(serve: Serve) -> None:
     for _ in range(3):
         await server.submit(1, stay, {"_back": "1"})
     assert (await where(server), (await server.player()).show_page) == ("lab/Four@1", 4)
+
+
+PARTNERS = """
+class Pair(GroupCreatingWait):
+    group_size = 2
+
+class Meet(SynchronizingWait):
+    synchronize = "session"
+"""
+
+
+@pytest.mark.parametrize("wait", ["Pair", "Meet"])
+async def test_back_does_not_lead_behind_a_wait_page(serve: Serve, wait: str) -> None:
+    """Who went back would form a second group there, and the partner would wait for somebody who waits too."""
+    server = await serve(PARTNERS + BACK % f"{wait}, Three, Three, Four", players=2)
+    for player in (1, 2):
+        await server.opened(player)
+        await server.submit(player, data={"name_": "Ada"})
+        await server.submit(player, data={"age": "41", "code": "x"})
+    await settle()
+    assert (await where(server), (await server.player()).show_page) == ("lab/Three", 4)
+    assert 'name="_back"' not in (await server.page()).html
+    await server.back()
+    assert (await where(server), (await server.player()).show_page) == ("lab/Three", 4)
+    await server.submit()
+    assert 'name="_back"' in (await server.page()).html
+    await server.back()
+    assert (await where(server), (await server.player()).show_page) == ("lab/Three", 4)

@@ -547,6 +547,18 @@ STORIES: dict[str, tuple[Design, int, list[tuple[Any, ...]]]] = {
         1,
         [("post", 0, "1"), ("post", 0, "2"), ("crash",), ("post", 0, "3")],
     ),
+    "Back led behind a wait page from where others had gone on": (
+        Design((page("A"), Sheet("V", "together", wide=True), page("B", back=True)), ("A", "V", "B", "B", "A")),
+        2,
+        [
+            ("connects", 1),
+            ("post", 0, "1"),
+            ("post", 1, "1"),
+            ("post", 1, "back"),
+            ("post", 1, "1"),
+            ("post", 1, "back"),
+        ],
+    ),
 }
 
 
