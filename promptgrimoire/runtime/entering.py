@@ -138,6 +138,7 @@ async def _hooks(run: Entering, spec: PageSpec, position: int, stay: int) -> boo
         deadline = host.clock.now() + seconds
         host.state.writing().assign(run.private, "deadline", deadline)
         host.deadlines.set(page_deadline(run.player), deadline + host.settings.grace.timeout, "grace")
+    _complete(run, spec, position)
     if not spec.waits:
         _leave_a_trail(run, position)
     elif fields.get("trail"):  # others may have gone on with this player: Back must not lead behind it
@@ -199,8 +200,18 @@ def _arrive(run: Entering, position: int) -> PageSpec | None:
     return None if place is None else _spec(run, place)
 
 
+def _complete(run: Entering, spec: PageSpec, position: int) -> None:
+    """On a last page that asks nothing the player is through: many have no button, and nobody need press one."""
+    fields = run.private._fields
+    is_last = position and position == len(fields["plan"]) - 1
+    if is_last and spec.asks_nothing:
+        _end(run)
+    elif fields.get("completion"):  # went Back from there
+        run.host.state.writing().assign(run.private, "completion", "")
+
+
 def _end(run: Entering) -> None:
-    """Behind the last page: the player is through, however they got here."""
+    """Behind the last page, or on it: the player is through, however they got here."""
     fields, writing = run.private._fields, run.host.state.writing()
     if not fields.get("completion"):
         writing.assign(run.private, "completion", "completed")
