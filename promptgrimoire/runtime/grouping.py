@@ -144,7 +144,7 @@ class Grouping:
         try:
             rounds = matching.schedule(part, size, match.n - match.round + 1, match.policy, rng)
         except matching.NoSchedule as problem:
-            log.warning("session %s, %s: %s; further players are waited for", host.id, spot, problem)
+            log.info("session %s, %s: %s; further players are waited for", host.id, spot, problem)
             return
 
         async def drawing() -> None:

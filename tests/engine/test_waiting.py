@@ -424,6 +424,8 @@ async def test_schedules_over_rounds(serve: Serve, policy: str, journal: Journal
 
 
 async def test_a_schedule_that_is_impossible_waits_for_more(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    """Which is how every such session begins: nothing to warn of."""
+    caplog.set_level(logging.INFO, "promptgrimoire.waiting")
     server = await serve(SCHEDULED % "perfect_strangers", players=4)
     for id in (1, 2):
         await server.opened(id)
@@ -431,6 +433,7 @@ async def test_a_schedule_that_is_impossible_waits_for_more(serve: Serve, caplog
     await settle()
     assert await pages(server) == "Meet Meet Play0 Play0"
     assert "need at least 4 players, found 2" in caplog.text
+    assert {record.levelname for record in caplog.records if "need at least" in record.message} == {"INFO"}
     for id in (3, 4):
         await server.opened(id)
         await server.submit(id)
