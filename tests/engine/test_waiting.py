@@ -450,13 +450,13 @@ async def test_evidence_49_the_wait_page_says_for_whom_and_for_how_many(serve: S
     page = await server.page(1)
     assert "Please wait" in page.html
     assert "Waiting until enough participants are here to form a group" in page.html
-    assert "1 of 3 participants is here" in page.html
+    assert "1 of 3 participants here" in page.html
     assert "<form" not in page.html
     assert "grimoire-button-next" not in page.html
     await server.opened(2)
     await server.clock.advance(1)
     said = [message["data"] for message in one.messages if message.get("name") == "!waiting"]
-    assert said[-1] == {"arrived": "2 of 3 participants are here", "patience": ""}
+    assert said[-1] == {"arrived": "2 of 3 participants here", "patience": ""}
     await server.opened(3)
     await settle()
     assert one.reloads == 1
@@ -473,7 +473,7 @@ async def test_what_was_said_before_the_browser_was_connected_is_said_again(serv
     one.lose()
     await again.connect()
     await server.clock.advance(1)
-    assert again.messages[-1]["data"]["arrived"] == "2 of 3 participants are here"
+    assert again.messages[-1]["data"]["arrived"] == "2 of 3 participants here"
 
 
 async def test_a_template_of_the_authors(serve: Serve) -> None:
@@ -483,7 +483,7 @@ async def test_a_template_of_the_authors(serve: Serve) -> None:
     html = (await server.page(1)).html
     assert "Hold on" in html
     assert "1!" in html
-    assert "1 of 4 participants is here" in html
+    assert "1 of 4 participants here" in html
 
 
 async def test_an_edit_of_the_group_size_reaches_those_who_wait(serve: Serve) -> None:
