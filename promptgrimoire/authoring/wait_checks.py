@@ -72,11 +72,21 @@ def check_group_size(page: type[Page], settings: Mapping[str, Any], report: Memb
 
 
 def check_targets(specs: Iterable[PageSpec], report: Members) -> None:
-    """`if_missing` may lead to a page only that players can get to."""
+    """`if_missing` may lead to a page only that players can get to. A page that it names takes the name's place."""
     found = list(specs)
     known = {spec.page for spec in found}
+    named = {name: spec.page for spec in found for name in (spec.key, spec.name)}
     for spec in found:
         target = spec.settings.get("if_missing")
+        if isinstance(target, str) and target not in _POLICIES and spec.waits:
+            if target in named and _is_policy(named[target]):
+                spec.settings["if_missing"] = named[target]
+                continue
+            near = near_miss(target, (*_POLICIES, *named))
+            mend = f"did you mean {near!r}?" if near is not None else "of a page, write the name that is in page_order"
+            name = _full(spec.page, "if_missing")
+            expected = f"{name}: expected {ATTRIBUTES['if_missing']}, found {target!r}; {mend}"
+            report.error(_at(spec.page, "if_missing", report), expected)
         if isinstance(target, type) and target not in known:
             where = _at(spec.page, "if_missing", report)
             name = _full(spec.page, "if_missing")
@@ -120,7 +130,7 @@ def _values(page: type[Page], settings: Mapping[str, Any]) -> Iterator[tuple[str
             "if_missing": _is_policy(value),
         }[name]
         if not fits:
-            words = {"if_missing": _POLICIES, "synchronize": ("group", "session")}.get(name, ())
+            words = ("group", "session") if name == "synchronize" else ()
             near = near_miss(value, words) if isinstance(value, str) else None
             mend = f"; did you mean {near!r}?" if near is not None else ""
             yield name, f"expected {ATTRIBUTES[name]}, found {value!r}{mend}"
@@ -141,7 +151,7 @@ def _values(page: type[Page], settings: Mapping[str, Any]) -> Iterator[tuple[str
 def _is_policy(value: Any) -> bool:
     if isinstance(value, type):
         return issubclass(value, Page) and value not in BUILT_IN_PAGES
-    return isinstance(value, str) and value in _POLICIES
+    return isinstance(value, str)  # a policy, or the name of a page: see check_targets
 
 
 def _is_count(value: Any) -> bool:

@@ -241,6 +241,17 @@ MISTAKES = {
         "game/__init__.py:4",
         ("Start.if_missing: expected", "found 'procede'; did you mean 'proceed'"),
     ),
+    "if_missing that names a page wrongly": Mistake(
+        f'{STAR}class Start(SynchronizingWait):\n    patience = 60\n    if_missing = "Sory"\n\n'
+        "class Sorry(Page):\n    pass\n\npage_order = [Start, Sorry]\n",
+        "game/__init__.py:4",
+        ("Start.if_missing: expected", "found 'Sory'; did you mean 'Sorry'"),
+    ),
+    "if_missing that names nothing": Mistake(
+        f'{STAR}class Start(SynchronizingWait):\n    patience = 60\n    if_missing = "Somewhere"\n{ORDER}',
+        "game/__init__.py:4",
+        ("Start.if_missing: expected", "found 'Somewhere'; of a page, write the name that is in page_order"),
+    ),
     "if_missing that leads nowhere": Mistake(
         f"{STAR}{PAGE}\nclass Sorry(Start):\n    title = 'Sorry'\n"
         f"class Wait(SynchronizingWait):\n    patience = 60\n    if_missing = Sorry\n\npage_order = [Start, Wait]\n",
