@@ -41,7 +41,8 @@ WAIT: Mapping[str, str] = MappingProxyType(
 )
 # With numbers: singular, plural.
 WAIT_MISSING = ("Waiting for {n} participant", "Waiting for {n} participants")
-WAIT_ARRIVED = ("{n} of {total} participants here", "{n} of {total} participants here")  # other languages tell them apart
+# In English one form; other languages have several.
+WAIT_ARRIVED = ("{n} of {total} participants here", "{n} of {total} participants here")
 WAIT_PATIENCE = ("You will wait for at most {n} more minute.", "You will wait for at most {n} more minutes.")
 
 # Of time limits.
