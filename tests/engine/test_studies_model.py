@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import selectors
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ EXAMPLES = 10_000 if TORTURE else 120
 ENTERING = ("before_always_once", "before_once")
 LEAVING = ("validate", "before_form_save", "may_proceed", "after_once", "after_always_once")
 PEOPLE = 4
+TURNS = 200_000  # of the event loop, within which a play is over
 COMPANY = {"after_grouping", "all_here"}
 VALUES = ("1", "2", str(REFUSED), str(NOT_YET), "none", "")
 
@@ -500,10 +502,35 @@ async def play(design: Design, players: int, actions: list[tuple[Any, ...]]) -> 
             await one.server.crash()
 
 
+class Outside(selectors.DefaultSelector):
+    """What an event loop waits for. Nothing of this comes from outside: a loop that would wait would do so for ever.
+
+    No limit in seconds: a busy machine needs many of them for what is nothing to a quiet one.
+    """
+
+    turns = 0
+
+    def select(self, timeout: float | None = None) -> Any:
+        self.turns += 1
+        if timeout is None or timeout > 0 or self.turns > TURNS:
+            raise StuckError
+        return super().select(timeout)
+
+
+class StuckError(Exception):
+    pass
+
+
 def tell(design: Design, players: int, actions: list[tuple[Any, ...]]) -> None:
     logging.disable(logging.CRITICAL)
     try:
-        asyncio.run(asyncio.wait_for(play(design, players, actions), 60))
+        with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(Outside())) as runner:
+            try:
+                runner.run(play(design, players, actions))
+            except StuckError:
+                for task in asyncio.all_tasks(runner.get_loop()):
+                    task.print_stack()
+                raise
     finally:
         logging.disable(logging.NOTSET)
 
@@ -560,6 +587,17 @@ STORIES: dict[str, tuple[Design, int, list[tuple[Any, ...]]]] = {
         ],
     ),
 }
+
+
+@pytest.mark.parametrize("wait", [asyncio.Event().wait, lambda: settle(10**9)])
+def test_a_play_that_comes_to_no_end_says_so(monkeypatch: pytest.MonkeyPatch, wait: Any) -> None:
+    async def stuck(*_: object) -> None:
+        await wait()
+
+    monkeypatch.setitem(globals(), "play", stuck)
+    monkeypatch.setitem(globals(), "TURNS", 100)
+    with pytest.raises(StuckError):
+        tell(Design((page("A"),), ("A",)), 1, [])
 
 
 @pytest.mark.parametrize("story", STORIES)
