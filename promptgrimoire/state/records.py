@@ -130,7 +130,10 @@ class Player(Record):
             found = answer_for_reader(self, name)
             if found is not LATEST:
                 return found
-        return super().__getattr__(name)
+        try:
+            return self._fields[name]  # every read comes by here: no call more than there must be
+        except KeyError:
+            return super().__getattr__(name)
 
     def fields(self) -> dict[str, Any]:
         found = super().fields()
