@@ -36,7 +36,7 @@ class WaitForSender(SynchronizingWait):
     title = "The sender decides"
 
     def all_here(page, group):
-        group.sent = group.players.find_one(role="sender").sent
+        group.sent = group.players.find_one(role="sender").get("sent") or 0  # should the sender have left
         group.received = group.sent * C.FACTOR
 
 
@@ -60,7 +60,7 @@ class WaitForReceiver(SynchronizingWait):
     def all_here(page, group):
         sender = group.players.find_one(role="sender")
         receiver = group.players.find_one(role="receiver")
-        group.sent_back = receiver.get("sent_back", 0)  # who has received nothing has not been asked
+        group.sent_back = receiver.get("sent_back") or 0  # who has received nothing has not been asked
         sender.payoff = C.ENDOWMENT - group.sent + group.sent_back
         receiver.payoff = group.received - group.sent_back
 

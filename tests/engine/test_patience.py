@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from promptgrimoire.journal.base import Journal
@@ -10,6 +13,7 @@ from tests.engine.stage import Server, settle
 from tests.engine.test_synchronizing import waiting
 from tests.engine.test_waiting import grouping, pages
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 MISSING = """
     patience = 60
     if_missing = %s
@@ -245,3 +249,34 @@ async def test_the_time_left_is_said(serve: Serve) -> None:
     await server.clock.advance(125)
     said = [message["data"]["patience"] for message in one.messages if message.get("name") == "!waiting"]
     assert said[-1] == "You will wait for at most 1 more minute."
+
+
+@pytest.mark.parametrize("how", ["timeout", "dropout"])
+async def test_all_here_of_the_trust_game_bears_a_sender_who_has_not_answered(tmp_path: Path, how: str) -> None:
+    """After a timeout the field is None, of who has dropped out it is not there: nobody is held at "Try again"."""
+    folder = tmp_path / "trust_game"
+    shutil.copytree(EXAMPLES / "trust_game", folder)
+    source = folder / "__init__.py"
+    source.write_text(source.read_text().replace("class Send(Page):", "class Send(Page):\n    timeout = 60"))
+    server = Server(tmp_path, "")
+    server._target, server.apps, server.config = folder, ["trust_game"], "trust_game"
+    await server.start()
+    try:
+        host = await server.create(2)
+        browsers = [await server.opened(id) for id in (1, 2)]
+        assert len(browsers) == 2
+        await settle()
+        sender, receiver = sorted(host.state.everybody, key=lambda player: player.role, reverse=True)
+        assert "Send" in sender.page_order[sender.show_page]
+        if how == "timeout":
+            await server.clock.advance(70)
+            assert sender.get("sent", 0) is None
+        else:
+            await server.act(lambda: host.dropouts.mark(sender))
+            assert "sent" not in sender.fields()
+        await settle()
+        assert not receiver._about.get("held")
+        assert receiver.page_order[receiver.show_page] == "trust_game/Results"
+        assert (receiver.payoff, receiver.group.sent) == (0, 0)
+    finally:
+        await server.crash()
