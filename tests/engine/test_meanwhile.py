@@ -152,3 +152,20 @@ async def test_time_that_is_over_for_the_server_does_not_overtake_what_the_brows
     assert await posting is None
     assert await pages(server) == "End"
     assert (await server.player()).age == 41
+
+
+async def test_a_submission_that_has_been_accepted_goes_on_where_its_time_is_over(serve: Serve) -> None:
+    server = await serve(FIELDS)
+    server.gates.open("fields")
+    posting = asyncio.create_task(server.submit(data={"age": "41"}))
+    await settle()
+    assert server.gates.waiting == ["after"]
+    host, player = await server.host(), await server.player()
+    assert host.deadlines.keys("page:") == []  # nobody calls it, as it is
+    host.flow.time_out(player, player._about["stay"])
+    await settle()
+    assert await pages(server) == "Task"
+    assert not posting.done()
+    server.gates.open("after")
+    assert await posting is None
+    assert await pages(server) == "End"
