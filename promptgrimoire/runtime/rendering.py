@@ -19,6 +19,7 @@ from promptgrimoire.authoring.shown_app import ShownApp
 from promptgrimoire.authoring.templates import render
 from promptgrimoire.authoring.translate_tag import language_names
 from promptgrimoire.commands import Rendered
+from promptgrimoire.context import current
 from promptgrimoire.errors import AuthorError, JournalError
 from promptgrimoire.state.records import Player, Record
 from promptgrimoire.state.values import to_browser
@@ -106,7 +107,7 @@ class Renderings:
         stay, base = player._about["stay"], host.chain.seq
         rendering = self._render(player, spec, stay, base, frame, form)
         try:
-            html = await host.perform(Rendered(player.id, stay), player, f"{spec.key}.templatevars", rendering)
+            html = await host.perform(Rendered(player.id, stay), player, _showing(spec), rendering)
         except JournalError:
             raise
         except Exception as error:
@@ -121,18 +122,26 @@ class Renderings:
     ) -> str:
         host = self._host
         app = host.study.app(spec.app)
+        activity = current.get()
+        assert activity is not None  # its label is what the log names where something fails
+        if "fields" in spec.hooks:
+            activity.label = f"{spec.key}.fields"
         form = await forming()
         language = host.study.language_of(player, spec.app)
         names: dict[str, Any] = {}
         variables: dict[str, Any] = {}
         for hook, into in (("templatevars", names), ("jsvars", variables)):
+            if hook not in spec.hooks:
+                continue
+            activity.label = f"{spec.key}.{hook}"
             found = spec.call(hook, player)
-            if hook in spec.hooks and spec.hooks[hook].is_async:
+            if spec.hooks[hook].is_async:
                 found = await found
             if found is not None:
                 if not isinstance(found, Mapping):
                     raise AuthorError(f"{spec.key}.{hook}: expected a dict, found {type(found).__name__}")
                 into.update(found)
+        activity.label = _showing(spec)
         if app.export:
             variables.setdefault("C", dict(app.export))
         about, now = player._about, host.clock.now()
@@ -175,6 +184,10 @@ class Renderings:
             **names,
         }
         return render(spec, context)
+
+
+def _showing(spec: PageSpec) -> str:
+    return f"showing {spec.key}"
 
 
 class _WithContext:

@@ -373,6 +373,37 @@ async def test_a_hook_that_fails_after_a_suspension_runs_again(serve: Serve, hoo
     assert await where(server) == ("lab/Two" if hook == "after_once" else "lab/One")
 
 
+@pytest.mark.parametrize(
+    ("hook", "body", "named"),
+    [
+        ("fields", "return {'x': 1 / 0}", "lab/One.fields"),
+        ("async templatevars", "return {'x': 1 / 0}", "lab/One.templatevars"),
+        ("jsvars", "return {'x': 1 / 0}", "lab/One.jsvars"),
+        ("templatevars", "return {'x': 0}", "showing lab/One"),
+    ],
+)
+async def test_the_log_names_what_failed_when_a_page_is_shown(
+    serve: Serve, caplog: pytest.LogCaptureFixture, hook: str, body: str, named: str
+) -> None:
+    word, _, name = hook.rpartition(" ")
+    server = await serve(
+        f'''
+        class One(Page):
+            """# One
+            {{{{ 1 / (x|default(1)) }}}}"""
+
+            {word} def {name}(page, player):
+                {body}
+
+        page_order = [One]
+        '''.replace("             def", "            def")
+    )
+    rendering = await server.page()
+    assert rendering.kind == "held"
+    assert (await server.host()).errors[-1][1:3] == (rendering.reference, named)
+    assert f"{named} failed" in caplog.text
+
+
 async def test_evidence_29_a_hook_that_fails_is_shown_to_the_author(
     serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
