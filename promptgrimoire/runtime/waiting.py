@@ -316,6 +316,8 @@ class Waiting:
         progress = self.progress(player, spec, known)
         arrived = language.ngettext(*WAIT_ARRIVED, progress.here)
         news = {"arrived": _with(arrived, n=progress.here, total=progress.total), "patience": ""}
+        if progress.total < 2:
+            news["arrived"] = ""  # in no group (yet): for how many they wait is not known, and "1 of 1" would be odd
         if spec.settings.get("if_missing", "wait") != "wait" and player._about.get("arrived"):
             due = self._host.deadlines.due(patience_of(player))
             if due is not None:

@@ -463,6 +463,30 @@ async def test_evidence_49_the_wait_page_says_for_whom_and_for_how_many(serve: S
     assert [await where(server, id) for id in (1, 2, 3)] == ["Play"] * 3
 
 
+async def test_who_is_in_no_group_is_told_no_count(serve: Serve) -> None:
+    server = await serve(
+        '''
+        class Wait(SynchronizingWait):
+            pass
+
+        class End(Page):
+            """# End"""
+
+        page_order = [Wait, End]
+        ''',
+        players=3,
+    )
+    one = await server.opened(1)
+    html = (await server.page(1)).html
+    assert "Waiting for the other participants" in html
+    assert " of 1 " not in html
+    host = await server.host()
+    await server.act(lambda: host.state.create_group(host.state.everybody[:2], None, "lab"))
+    await server.clock.advance(1)
+    said = [message["data"]["arrived"] for message in one.messages if message.get("name") == "!waiting"]
+    assert said[-1] == "1 of 2 participants here"
+
+
 async def test_what_was_said_before_the_browser_was_connected_is_said_again(serve: Serve) -> None:
     server = await serve(grouping(size=3), players=3)
     one = await server.opened(1)
