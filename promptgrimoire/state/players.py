@@ -144,7 +144,11 @@ class Players(tuple["Player", ...]):
         return Players((*self, *other))
 
     def __getitem__(self, key: Any) -> Any:
-        found = super().__getitem__(key)
+        try:
+            found = super().__getitem__(key)
+        except IndexError:
+            hint = "" if self else "; in new_session nobody has joined yet"
+            raise IndexError(f"expected a player at index {key}, found {len(self)} players{hint}") from None
         return Players(found) if isinstance(key, slice) else found
 
     def __repr__(self) -> str:

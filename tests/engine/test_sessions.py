@@ -352,3 +352,27 @@ async def test_a_session_whose_new_session_waits_is_like_any_other_once_it_is_ma
     await server.clock.advance(6)
     session = (await server.gateway.host(first.session)).state.session
     assert (session.half, session.whole, session.late) == (True, True, True)
+
+
+async def test_new_session_that_asks_for_a_player_is_told_that_nobody_has_joined(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = await serve(
+        '''
+        class One(Page):
+            """# One"""
+
+        def new_session(session):
+            if ran:
+                session.players[0].first = True
+
+        page_order = [One]
+        '''
+    )
+    host = await server.host()
+    with pytest.raises(IndexError, match="expected a player at index 5, found 1 players$"):
+        host.state.session.players[5]
+    server.module.ran.append("now")
+    with pytest.raises(Exception, match="new_session"):
+        await server.create()
+    assert "expected a player at index 0, found 0 players; in new_session nobody has joined yet" in caplog.text
