@@ -228,7 +228,8 @@ async def _store_touched(run: Leaving, spec: PageSpec, posted: Posted) -> None:
 
 def _store(run: Leaving, spec: PageSpec, values: Mapping[str, Any]) -> None:
     for name, value in values.items():
-        setattr(run.player, name, value)
+        if name != "payoff" or value is not None:  # an amount that nobody has entered leaves the payoff as it is
+            setattr(run.player, name, value)
     _answered(run, spec, values)
     if run.private._fields.get("drafts"):
         run.host.flow.forms.drop_draft(run.player, spec)

@@ -140,6 +140,8 @@ class Record(Reference):
         declared = state.fields.get(type(self))
         if declared is not None:
             check_declared(declared, self, name, value)
+        if name == "payoff":
+            self._check_payoff(value)
         state.writing().assign(self, name, value)
 
     def __delattr__(self, name: str) -> None:
@@ -221,6 +223,9 @@ class Record(Reference):
     def _set_built_in(self, name: str, value: Any) -> None:
         """An assignment to a name that is not the author's; raises ReadOnly where it cannot be set."""
         raise ReadOnly(_why_read_only(self, name))
+
+    def _check_payoff(self, value: Any) -> None:
+        """Of players: that it is an amount. A field of that name of a group or session is the author's."""
 
     def _recorder(self) -> Transaction:
         return self._state.writing()

@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from promptgrimoire.errors import ReadOnly, UnknownField
+from promptgrimoire.errors import NotStorable, ReadOnly, UnknownField
 from promptgrimoire.ids import hidden
 from promptgrimoire.state.answers import LATEST, answer_for_reader
 from promptgrimoire.state.identifiers import PlayerIdentifier
@@ -268,6 +268,10 @@ class Player(Record):
             self._set_seed(value)
         else:
             super()._set_built_in(name, value)
+
+    def _check_payoff(self, value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+            raise NotStorable(f"{self!r}.payoff: expected a number (int, float or Decimal), found {value!r}")
 
     def _set_label(self, label: str) -> None:
         state = self._state

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from promptgrimoire.authoring.files import read_csv
-from promptgrimoire.errors import AuthorError
+from promptgrimoire.errors import AuthorError, NotStorable
 from promptgrimoire.state.identifiers import PlayerIdentifier
 from tests.engine.conftest import Serve
 from tests.engine.stage import Server, settle
@@ -240,6 +240,50 @@ async def test_payment_takes_rate_fee_and_rounding(
     else:
         with pytest.raises(AuthorError, match=paid):
             await asked(server, pay)
+
+
+@pytest.mark.parametrize("value", [None, "5", True, [1]])
+async def test_a_payoff_is_a_number(serve: Serve, value: Any) -> None:
+    server = await serve('class Play(Page):\n    """# Play"""\n\npage_order = [Play]')
+    await server.create(1)
+
+    def pay(player: Any, app: Any) -> None:
+        player.session.payoff = value  # the author's own
+        player.payoff = 0.25
+        assert app.payment(player) == Decimal("0.25")
+        player.payoff = value
+
+    with pytest.raises(NotStorable, match=r"payoff: expected a number \(int, float or Decimal\), found"):
+        await asked(server, pay)
+
+    def old(player: Any, app: Any) -> Decimal:
+        player._state.writing().assign(player, "payoff", value)  # as a journal of before may hold it
+        found: Decimal = app.payment(player)
+        return found
+
+    with pytest.raises(AuthorError, match="payoff: expected a number, found"):
+        await asked(server, old)
+
+
+async def test_a_form_field_that_is_the_payoff_bears_a_timeout(serve: Serve) -> None:
+    server = await serve(
+        '''
+        class Play(Page):
+            """# Play"""
+
+            timeout = 10
+            fields = dict(payoff=IntegerField(label="What do you take?"))
+
+        class End(Page):
+            """# End"""
+
+        page_order = [Play, End]
+        '''
+    )
+    await server.opened()
+    await server.clock.advance(20)
+    player = await server.player()
+    assert (player.page_order[player.show_page], player.payoff) == ("lab/End", 0)
 
 
 async def test_a_row_is_written_once_the_code_has_succeeded(serve: Serve, tmp_path: Path) -> None:

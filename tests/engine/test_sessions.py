@@ -370,7 +370,7 @@ async def test_new_session_that_asks_for_a_player_is_told_that_nobody_has_joined
         '''
     )
     host = await server.host()
-    with pytest.raises(IndexError, match="expected a player at index 5, found 1 players$"):
+    with pytest.raises(IndexError, match=r"expected a player at index 5, found 1 players$"):
         host.state.session.players[5]
     server.module.ran.append("now")
     with pytest.raises(Exception, match="new_session"):
