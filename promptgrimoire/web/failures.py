@@ -92,15 +92,14 @@ class Failures:
             await answer(scope, receive, send)
 
     def page(self, request: Request, error: Exception) -> Response:
-        """The page for an error; what nobody expected is logged under the reference that the page shows."""
+        """The page for an error; what nobody expected is in the log under the reference that the page shows."""
         plain, shown = _explain(error), ""
         if plain is BROKEN:
-            reported = getattr(error, "reference", "")  # by the session, with its traceback: not a second time
-            shown = reported or new_reference()
-            path = _CREDENTIAL.sub(r"\1-…", request.url.path)
-            logger.error(
-                "%s %s failed, reference %s", request.method, path, shown, exc_info=None if reported else error
-            )
+            shown = getattr(error, "reference", "")  # logged by the session, with its traceback: not a second time
+            if not shown:
+                shown = new_reference()
+                path = _CREDENTIAL.sub(r"\1-…", request.url.path)
+                logger.error("%s %s failed, reference %s", request.method, path, shown, exc_info=error)
         elif isinstance(error, JournalError):
             logger.error("Storage: %s", error)
         response = self._pages.told(
