@@ -13,13 +13,17 @@ import logging
 import os
 import selectors
 import tempfile
+from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from promptgrimoire import ids
 from promptgrimoire.journal.memory import MemoryJournal
 from promptgrimoire.runtime.flow import BACK
 from promptgrimoire.runtime.host import Host
@@ -524,7 +528,8 @@ class StuckError(Exception):
 def tell(design: Design, players: int, actions: list[tuple[Any, ...]]) -> None:
     logging.disable(logging.CRITICAL)
     try:
-        with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(Outside())) as runner:
+        loop = partial(asyncio.SelectorEventLoop, Outside())
+        with patch.object(ids, "secrets", Random(0)), asyncio.Runner(loop_factory=loop) as runner:  # the same draws
             try:
                 runner.run(play(design, players, actions))
             except StuckError:
