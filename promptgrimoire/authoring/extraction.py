@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import jinja2
@@ -26,6 +28,11 @@ from promptgrimoire.errors import ExperimentError
 _WIDTH = 100
 # Babel's rule counts Arabic's forms in an order of its own.
 _ARABIC = "nplurals=6; plural=(n==0 ? 0 : n==1 ? 1 : n==2 ? 2 : n%100>=3 && n%100<=10 ? 3 : n%100>=11 ? 4 : 5);"
+
+_PLACEHOLDER = re.compile(  # what Babel writes in the header by itself
+    rb'\n"(?:[^"]*(?:EMAIL@ADDRESS|YEAR-MO-DA|<LL@li\.org>)[^"]*|Project-Id-Version: [^"]* VERSION\\n'
+    rb'|POT-Creation-Date: [^"]*|Generated-By: Babel[^"]*)"(?=\n|$)'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +91,17 @@ def update(place: Place, code: str) -> Updated:
         catalogue.mime_headers = [("Plural-Forms", _ARABIC)]
     catalogue.update(wanted, no_fuzzy_matching=True, update_header_comment=False)
     path.parent.mkdir(exist_ok=True)
-    with path.open("wb") as file:
-        write_po(file, catalogue, width=_WIDTH)
+    written = BytesIO()
+    write_po(written, catalogue, width=_WIDTH)
+    path.write_bytes(_without_placeholders(written.getvalue()))
     messages = [message for message in catalogue if message.id]
     return Updated(path, len(messages), sum(1 for message in messages if not all(forms_of(message) or [""])))
+
+
+def _without_placeholders(catalogue: bytes) -> bytes:
+    """Without what nobody has filled in, and the time of writing, which would be a change in every run."""
+    header, gap, texts = catalogue.partition(b"\n\n")
+    return _PLACEHOLDER.sub(b"", header) + gap + texts
 
 
 def _in_python(source: str, templates: Templates) -> Iterator[tuple[int, str, str | None]]:
@@ -105,5 +119,5 @@ def _in_python(source: str, templates: Templates) -> Iterator[tuple[int, str, st
 
 def _in_page(source: str, suffix: str, templates: Templates) -> Iterator[tuple[int, str, str | None]]:
     yield from texts_in(templates.parsed(source, suffix))
-    for text in texts_of_scripts(source):
-        yield 1, text, None
+    for line, text in texts_of_scripts(source):
+        yield line, text, None

@@ -154,7 +154,7 @@ class Templates:
             raise jinja2.TemplateNotFound(name)
         if path.suffix != ".md":
             sources = list(self._sources(name, set()))
-            texts = frozenset(text for source in sources for text in texts_of_scripts(source))
+            texts = frozenset(text for source in sources for _, text in texts_of_scripts(source))
             extras = extras_of([*sources, *self._scripts])
             return PageTemplate(self, self._html.get_template(name), self.shown(path), False, texts, extras)
         return self._compiled(path.read_text("utf-8"), name, path)
@@ -178,7 +178,7 @@ class Templates:
         environment = self._markdown
         code = environment.compile(prepare(source), name, str(path))
         template = jinja2.Template.from_code(environment, code, environment.make_globals(None))
-        texts, extras = frozenset(texts_of_scripts(source)), extras_of([source, *self._scripts])
+        texts, extras = frozenset(text for _, text in texts_of_scripts(source)), extras_of([source, *self._scripts])
         return PageTemplate(self, template, self.shown(path), True, texts, extras)
 
     def _sources(self, name: str, seen: set[str]) -> Iterator[str]:

@@ -174,10 +174,11 @@ def texts_in(tree: nodes.Template) -> Iterator[tuple[int, str, str | None]]:
             yield call.lineno, said[0], said[1] if len(said) > 1 else None
 
 
-def texts_of_scripts(source: str) -> Iterator[str]:
-    """The texts that a template's JavaScript asks `_("…")` for."""
-    for match in _IN_SCRIPT.finditer(_JINJA.sub("", source)):
-        yield re.sub(r"\\(.)", r"\1", match[2])
+def texts_of_scripts(source: str) -> Iterator[tuple[int, str]]:
+    """Line and text of what a template's JavaScript asks `_("…")` for."""
+    script = _JINJA.sub(lambda found: "\n" * found[0].count("\n"), source)  # the lines stay
+    for match in _IN_SCRIPT.finditer(script):
+        yield script.count("\n", 0, match.start()) + 1, re.sub(r"\\(.)", r"\1", match[2])
 
 
 def language_names(language: Any) -> Mapping[str, Any]:

@@ -52,7 +52,7 @@ def test_every_text_is_found(app: Path) -> None:
         ("In a docstring", None): "game/__init__.py:6",
         ("In a template", None): "game/A.html:2",
         ("In a <b>block</b> of {player_name}", None): "game/A.html:3",
-        ("In a script", None): "game/A.html:1",
+        ("In a script", None): "game/A.html:6",
     }
 
 
@@ -81,6 +81,25 @@ def test_a_new_catalogue_loads_and_has_the_forms_of_its_language(app: Path, code
     assert again == done
     language = load(app).languages.get(code)
     assert language.gettext("In Python") == "In Python"
+
+
+def test_a_catalogue_has_no_placeholders_and_keeps_what_translators_wrote(app: Path) -> None:
+    path = update(place_of(app), "de").path
+    text = path.read_text("utf-8")
+    assert [line for line in text.split("\n\n")[0].splitlines() if ":" in line] == [
+        '"Language: de\\n"',
+        '"Plural-Forms: nplurals=2; plural=(n != 1);\\n"',
+        '"MIME-Version: 1.0\\n"',
+        '"Content-Type: text/plain; charset=utf-8\\n"',
+        '"Content-Transfer-Encoding: 8bit\\n"',
+    ]
+    path.write_text(text.replace('"Language:', '"Last-Translator: Ann <ann@example.org>\\n"\n"Language:'), "utf-8")
+    update(place_of(app), "de")
+    again = path.read_text("utf-8")
+    assert "Ann <ann@example.org>" in again
+    assert "ADDRESS" not in again
+    update(place_of(app), "de")
+    assert path.read_text("utf-8") == again
 
 
 def test_arabic_forms_are_in_the_order_that_translators_know(app: Path) -> None:
