@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from promptgrimoire.authoring.pages import PageRequest
+from tests.docs.snippets import snippets
 from tests.engine.conftest import Serve
 from tests.engine.stage import Server, settle
 
@@ -455,4 +456,19 @@ async def test_whoever_reads_a_last_page_that_asks_nothing_has_completed(serve: 
     assert (await server.player()).completion == "completed"
     await server.submit()
     assert (await server.page()).kind == "end"
+    assert (await server.player()).completion == "completed"
+
+
+@pytest.mark.parametrize(("adult", "pages", "code"), [("True", 2, "C1A2B3"), ("False", 1, "C4D5E6")])
+async def test_the_documented_way_back_to_a_panel(serve: Serve, adult: str, pages: int, code: str) -> None:
+    (panel,) = [snippet for snippet in snippets() if snippet.experiment == "panel"]
+    server = await serve(panel.code)
+    await server.page()
+    await server.submit(data={"adult": adult})
+    if pages == 2:
+        assert (await server.player()).completion == ""
+        await server.submit()
+    html = (await server.page()).html
+    assert f'href="https://app.prolific.com/submissions/complete?cc={code}"' in html
+    assert "grimoire-button-next" not in html
     assert (await server.player()).completion == "completed"
