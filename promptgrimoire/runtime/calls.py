@@ -254,6 +254,8 @@ class Calls:
             assert refused is not None
             # As text: what was refused may be no JSON, or such that the entry could not be read again.
             run.value = msgspec.json.encode(bytes(call.args)[:_SHOWN].decode(errors="replace"))
+            if known is not None:
+                self._say_misfit(label, call, refused)
             run.begin()
             run.raised(refused)
             return
@@ -346,11 +348,18 @@ class Calls:
         try:
             arguments = method.arguments(call.args, self.resolve)
         except Refused as error:
+            self._say_misfit(f"{player._about.get('page', '')}.{call.method}", call, error)
             self._complain(document, call, error.code, error.message)
             return
         activity = self._host.activity(player, f"{player._about.get('page', '')}.{call.method}")
         cause = Called(document.player, document.stay, document.nonce, 0, call.method)
         self.invoke(VolatileRun(self._host, cause, activity, bytes(call.args)), method, player, arguments)
+
+    def _say_misfit(self, label: str, call: Call, error: Exception) -> None:
+        """Who develops a page reads the log, and not always the browser's console."""
+        if self._host.settings.development and isinstance(error, Refused):
+            shown = self._host.around.secrets.masked(bytes(call.args)[:_SHOWN].decode(errors="replace"))
+            log.info("%s was called with %r: %s", label, shown, error.message)
 
     def _refuse(self, document: Document, table: CallTable, call: Call, code: str, text: str) -> None:
         self.refuse(document, table, call, encode(Error(call.n, code, text)))

@@ -571,3 +571,20 @@ async def test_many_documents_of_one_player_forget_no_call_of_one_that_lives(ser
     await settle()
     assert server.module.ran == [1, 10]
     assert old.settled[2] == 11
+
+
+@pytest.mark.parametrize("production", [False, True])
+async def test_arguments_that_do_not_fit_are_in_the_log_in_development(
+    serve: Serve, caplog: pytest.LogCaptureFixture, production: bool
+) -> None:
+    caplog.set_level("INFO")
+    server = await serve(LAB, settings=Settings(production=production))
+    one = await server.opened()
+    assert code_of(await one.ask("add", "many")) == "arguments"
+    said = [record.getMessage() for record in caplog.records if record.name == "promptgrimoire.calls"]
+    if production:
+        assert said == []
+    else:
+        (line,) = said
+        assert line.startswith("""lab/Lab.add was called with '["many"]': """)
+        assert "by" in line
