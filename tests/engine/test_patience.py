@@ -277,6 +277,8 @@ async def test_all_here_of_the_trust_game_bears_a_sender_who_has_not_answered(tm
         await settle()
         assert not receiver._about.get("held")
         assert receiver.page_order[receiver.show_page] == "trust_game/Results"
-        assert (receiver.payoff, receiver.group.sent) == (0, 0)
+        group = receiver.group
+        assert group is not None
+        assert (receiver.payoff, group.sent) == (0, 0)
     finally:
         await server.crash()

@@ -140,7 +140,15 @@ class Server:
     def complaints(self) -> str:
         """The log from the first line on that no fault from outside may cause; "" where there is none."""
         lines = self.log().splitlines()
-        words = ("Traceback", "Exception", "failed, reference", "500 ", "never retrieved", "in the background")
+        words = (
+            "Traceback",
+            "Exception",
+            "failed, reference",
+            " failed (session ",
+            "500 ",
+            "never retrieved",
+            "in the background",
+        )
         for number, line in enumerate(lines):
             if any(word in line for word in words):
                 return "\n".join(lines[max(0, number - 5) : number + 60])
