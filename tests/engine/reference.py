@@ -417,7 +417,7 @@ class World:
 
     def _take(self, post: Post, id: int) -> None:
         person = self.people[id]
-        if post.stay != person.stay or person.moving is not None or person.place is None:
+        if post.stay != person.stay or person.moving is not None or person.place is None or person.held:
             self.outcomes[post.number] = "moved"
             return
         sheet = self.design.sheet(person.place.name)
