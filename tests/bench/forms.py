@@ -32,7 +32,7 @@ class Filling:
     """A participant who posts the form again and again, each time of the next stay."""
 
     def __init__(self, connection: KeepAlive, port: int, path: str, stay: int) -> None:
-        self._connection = connection
+        self.connection = connection
         self._port = port
         self.path = path
         self.stay = stay
@@ -40,7 +40,7 @@ class Filling:
 
     def ask(self, then: Callable[[bool], None]) -> None:
         self._then = then
-        self._connection.ask(self.request(), self._answered)
+        self.connection.ask(self.request(), self._answered)
 
     def request(self) -> bytes:
         form = f"_stay={self.stay}&_submission=bench{self.stay}&{_FILLED}"
@@ -187,23 +187,25 @@ async def _thinking(bench: Workbench) -> list[Figure]:
     scale = bench.scale
     pairs: list[Pair] = []
     with bench.product(scale.thinkers, APP) as product:
-        lines = [await connect_http(product.port) for _ in product.players]
-        bare_lines = [await connect_http(bench.bare.port) for _ in lines]
-        filling = [
-            Filling(line, product.port, path, await _stay(product, path))
-            for line, path in zip(lines, product.players, strict=True)
-        ]
+        stays = {path: await _stay(product, path) for path in product.players}
         bare_request = get_request(bench.bare.port, "/")
         for number in range(scale.thinking_rounds + 1):
+            # New connections each time: who has nothing to say for five seconds is hung up on.
             crowd = _Crowd()
-            alike = [_Thinker(line, [lambda: bare_request] * 2, crowd) for line in bare_lines]
+            alike = [
+                _Thinker(await connect_http(bench.bare.port), [lambda: bare_request] * 2, crowd)
+                for _ in product.players
+            ]
             bare_run = await crowd.play(alike, bench.bare, scale.thinking_seconds)
             crowd = _Crowd()
-            people = [
-                _Thinker(line, [_posting(one), _get(product.port, one.path)], crowd)
-                for line, one in zip(lines, filling, strict=True)
-            ]
+            people = []
+            filling = []
+            for path in product.players:
+                one = Filling(await connect_http(product.port), product.port, path, stays[path])
+                filling.append(one)
+                people.append(_Thinker(one.connection, [_posting(one), _get(product.port, path)], crowd))
             run = await crowd.play(people, product, scale.thinking_seconds)
+            stays = {one.path: one.stay for one in filling}
             if number:
                 pairs.append(Pair(run, bare_run))
         for one in filling:
