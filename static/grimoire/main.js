@@ -155,6 +155,6 @@ addEventListener("pageshow", ({ persisted }) => {
 addEventListener("unhandledrejection", ({ reason }) => {
   if (reason?.name !== "CallError" || reason.code === "stale") return;
   const { code, id, message } = reason;
-  const said = { reject: message, arguments: texts.input }[code];
-  warn("error", said ?? texts.error + (id && ` (${id})`), texts.close);
+  const unexpected = texts.error + (id && ` (${id})`);
+  warn("error", code === "reject" ? message : code === "arguments" ? texts.input : unexpected, texts.close);
 });
