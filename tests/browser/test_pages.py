@@ -71,7 +71,7 @@ async def test_next_after_a_back_that_came_to_nothing_is_next(serve: Callable[[]
         }, { once: true })"""
     )
     await page.click(BACK)
-    await page.wait_for_function("document.querySelector('input[type=hidden][name=_back]')")
+    await page.wait_for_selector("input[type=hidden][name=_back]", state="attached")
     shown_again = "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"
     await page.evaluate(f"HTMLFormElement.prototype.submit = real; {shown_again}")
     await page.get_by_label("Age").fill("41")
